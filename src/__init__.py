@@ -1,0 +1,1 @@
+"""Campanile: marketing campaigns that are decided, sent and measured."""

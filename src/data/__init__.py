@@ -1,0 +1,1 @@
+"""Sources, cleaning and table contracts."""

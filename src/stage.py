@@ -1,0 +1,243 @@
+"""One stage of a run: the only door through which a notebook reads and writes tables."""
+
+from dataclasses import dataclass, field
+import json
+import math
+import numbers
+import os
+from pathlib import Path
+import shutil
+
+import ibis
+from ibis.backends import BaseBackend
+from ibis.expr.types import Table
+import pandas as pd
+
+from src.data.contract import Table as TableContract
+from src.data.contract import check_table
+from src.data.tables import STAGES, TABLES, table_contract
+from src.engine import connect, read_parquet, write_parquet
+from src.errors import ParameterError, SchemaError, StageOrderError
+
+__all__ = [
+    "HELD_RUN_VARIABLE",
+    "PROJECT_ROOT",
+    "Stage",
+    "open_stage",
+    "publish",
+    "results_path",
+    "run_path",
+    "staging_path",
+    "tables_path",
+]
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+_EMPTY_TYPES = {"timestamp": "timestamp('UTC')", "any": "string"} | {
+    name: name for name in ("string", "int64", "float64", "boolean", "date")
+}
+
+HELD_RUN_VARIABLE = "CAMPANILE_HELD_RUN"
+"""Names the run whose stages the runner publishes; without it `record` publishes."""
+
+
+def run_path(run_dir: str) -> Path:
+    """Folder of a run; a relative one starts at the project root."""
+    return (PROJECT_ROOT / run_dir).resolve()
+
+
+def tables_path(run: Path, stage: str) -> Path:
+    """Where the published tables of a stage lie."""
+    return run / "tables" / stage
+
+
+def results_path(run: Path, stage: str) -> Path:
+    """Where the recorded numbers of a stage lie."""
+    return run / "results" / f"{stage}.json"
+
+
+def staging_path(run: Path, stage: str) -> Path:
+    """Where a stage works until it is published."""
+    return run / ".staging" / stage
+
+
+def publish(run: Path, stage: str) -> None:
+    """Move what a stage wrote into its place, each part by one rename, the tables last."""
+    staging = staging_path(run, stage)
+    for part, target in (
+        (staging / "notebook.ipynb", run / "notebooks" / f"{stage}.ipynb"),
+        (staging / "results.json", results_path(run, stage)),
+    ):
+        if part.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part, target)
+    target = tables_path(run, stage)
+    if target.exists():
+        shutil.rmtree(target)
+    if (staging / "tables").exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staging / "tables", target)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+@dataclass
+class Stage:
+    """Inputs, outputs and recorded results of one notebook inside one run folder."""
+
+    name: str
+    run: Path
+    engine: BaseBackend = field(default_factory=connect, repr=False)
+
+    def table(self, name: str) -> Table:
+        """Read a table that an earlier stage wrote, lazily.
+
+        Raises
+        ------
+        StageOrderError
+            If the table is unknown, is not written by an earlier stage, or is not there yet.
+        """
+        folder = self._input_path(name)
+        if not folder.is_dir():
+            raise StageOrderError(
+                f"Expected the table {name} in this run, but {TABLES[name].stage} has not "
+                f"written it; run {TABLES[name].stage} first."
+            )
+        return read_parquet(self.engine, folder)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Read a table that an earlier stage wrote as pandas, in the order of its key."""
+        table = self.table(name)
+        key = TABLES[name].key
+        return (table.order_by(list(key)) if key else table).to_pandas()
+
+    def write(self, name: str, table: Table | pd.DataFrame) -> int:
+        """Write a table of this stage, hold it against its contract, and count its rows.
+
+        Raises
+        ------
+        StageOrderError
+            If the table belongs to another stage.
+        SchemaError
+            If it breaks its contract; nothing is then left behind.
+        """
+        contract = table_contract(name)
+        if contract.stage != self.name:
+            raise StageOrderError(
+                f"Expected a table of {self.name}, but {name} belongs to {contract.stage}; "
+                "write it there."
+            )
+        missing = sorted(set(contract.column_names) - set(table.columns))
+        if missing:
+            raise SchemaError(
+                f"Expected the columns of {name} as in the data dictionary, but missing are "
+                f"{missing}; mend what {self.name} writes."
+            )
+        folder = staging_path(self.run, self.name) / "tables" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        expression = _as_expression(table, contract)
+        if contract.key:
+            expression = expression.order_by(list(contract.key))
+        write_parquet(self.engine, expression, folder)
+        try:
+            return check_table(contract, read_parquet(self.engine, folder))
+        except SchemaError:
+            shutil.rmtree(folder)
+            raise
+
+    def record(self, **results: float | int | str | bool | list | None) -> None:
+        """Keep named numbers for tests, report and tracker, and close the stage.
+
+        Under the runner the stage is published by the runner, else here.
+
+        Raises
+        ------
+        ParameterError
+            If a value is neither a number, text, truth value, list of these, nor None.
+        StageOrderError
+            If a table of the stage was not written.
+        """
+        unwritten = [
+            name
+            for name, contract in TABLES.items()
+            if contract.stage == self.name
+            and not (staging_path(self.run, self.name) / "tables" / name).is_dir()
+        ]
+        if unwritten:
+            raise StageOrderError(
+                f"Expected {self.name} to write {unwritten} before it records; call stage.write."
+            )
+        plain = {name: _plain(name, value) for name, value in results.items()}
+        text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        (staging_path(self.run, self.name) / "results.json").write_text(text, encoding="utf-8")
+        if os.environ.get(HELD_RUN_VARIABLE) != str(self.run):
+            publish(self.run, self.name)
+
+    def folder(self, name: str) -> Path:
+        """Folder of this stage for files that are no tables (models, a Maildir), made if absent."""
+        path = self.run / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _input_path(self, name: str) -> Path:
+        writer = table_contract(name).stage
+        if _number(writer) >= _number(self.name):
+            raise StageOrderError(
+                f"Expected {self.name} to read only tables of earlier stages, but {name} is "
+                f"written by {writer}; move the work or the table upstream."
+            )
+        return tables_path(self.run, writer) / name
+
+
+def open_stage(name: str, run_dir: str) -> Stage:
+    """Open stage `name` of the run in `run_dir`; what an earlier try left half-done is dropped.
+
+    Parameters
+    ----------
+    name : str
+        One of `src.data.tables.STAGES`.
+    run_dir : str
+        Folder of the run; a relative one starts at the project root.
+    """
+    if name not in STAGES:
+        raise StageOrderError(f"Expected one of the stages {list(STAGES)}, found {name!r}.")
+    run = run_path(run_dir)
+    staging = staging_path(run, name)
+    shutil.rmtree(staging / "tables", ignore_errors=True)
+    staging.mkdir(parents=True, exist_ok=True)
+    return Stage(name, run)
+
+
+def _number(stage: str) -> str:
+    return stage[:2]
+
+
+def _as_expression(table: Table | pd.DataFrame, contract: TableContract) -> Table:
+    """Take the contract's columns; a column without any value gets the contract's type."""
+    if isinstance(table, pd.DataFrame):
+        table = ibis.memtable(table[contract.column_names].reset_index(drop=True))
+    table = table.select(*contract.column_names)
+    schema = table.schema()
+    return table.cast(
+        {
+            column.name: _EMPTY_TYPES[column.type]
+            for column in contract.columns
+            if schema[column.name].is_null()
+        }
+    )
+
+
+def _plain(name: str, value: object) -> object:
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_plain(name, item) for item in value]
+    if hasattr(value, "item"):
+        return _plain(name, value.item())
+    raise ParameterError(
+        f"Expected a number, text or list for the result {name!r}, found "
+        f"{type(value).__name__}; record plain values."
+    )
