@@ -54,7 +54,9 @@ def new_axes(
     return axes
 
 
-def new_row(message: str, n_axes: int, size: tuple[float, float] = (9.6, 3.6)) -> tuple[Figure, list[Axes]]:
+def new_row(
+    message: str, n_axes: int, size: tuple[float, float] = (9.6, 3.6)
+) -> tuple[Figure, list[Axes]]:
     """Make a row of axes under one message; the caller labels each with units."""
     with rc_context(_STYLE):
         figure, axes = plt.subplots(1, n_axes, figsize=size, squeeze=False)

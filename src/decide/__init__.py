@@ -1,0 +1,1 @@
+"""Who gets what, and why: the action catalogue, eligibility, assignment, policy."""

@@ -1,0 +1,94 @@
+"""The campaign file: what may be done, what it costs, what it may earn."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+import yaml
+
+from src.errors import ParameterError
+from src.stage import PROJECT_ROOT
+
+__all__ = ["CONTROL", "NONE", "Action", "Campaign", "read_campaign"]
+
+CONTROL = "control"
+NONE = "none"
+"""Outside the experiment: not eligible, or in the lasting holdout."""
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Action(_Strict):
+    """One thing that may be done for a customer.
+
+    Costs and discounts are in shop currency; a share is of the order it is redeemed on.
+    """
+
+    label: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    template: _Name
+    cost_value: _Money = 0.0
+    discount_share: _Share = 0.0
+    discount_ceiling_value: _Money | None = None
+    discount_value: _Money = 0.0
+    minimum_basket_value: _Money = 0.0
+    redemption_share: _Share = 0.0
+
+
+class Campaign(_Strict):
+    """One campaign, as a marketer writes it."""
+
+    campaign_id: _Name
+    goal: str
+    channel: Literal["email"]
+    language: Literal["en"] = "en"
+    margin_share: _Share
+    sender_name: str
+    sender_address: str
+    postal_address: str
+    unsubscribe_url: str
+    actions: Annotated[dict[_Name, Action], Field(min_length=1)]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """All arms of the experiment, control first, then the actions as written."""
+        return (CONTROL, *self.actions)
+
+
+def read_campaign(path: str) -> Campaign:
+    """Read and check a campaign file; a relative path starts at the project root.
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing, is no YAML, or has an unknown, missing or impossible field.
+    """
+    file = PROJECT_ROOT / path
+    if not file.is_file():
+        raise ParameterError(f"Expected a campaign file at {path}, found none; check run.campaign.")
+    try:
+        campaign = Campaign.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise ParameterError(f"Expected YAML in {path}, found an error{_place(error)}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ParameterError(
+            f"Expected a valid campaign in {path}, but {place}: {first['msg']} "
+            f"(found {first.get('input')!r}); mend that line."
+        ) from None
+    clash = {CONTROL, NONE} & set(campaign.actions)
+    if clash:
+        raise ParameterError(
+            f"Expected other action names than {sorted(clash)} in {path}: reserved."
+        )
+    return campaign
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f" at line {mark.line + 1}" if mark else ""
