@@ -14,7 +14,8 @@ def connect() -> BaseBackend:
     engine = ibis.duckdb.connect()
     engine.raw_sql("SET TimeZone = 'UTC'")
     engine.raw_sql("SET autoinstall_known_extensions = false")
-    engine.raw_sql("SET enable_progress_bar = false")
+    if engine.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+        engine.raw_sql("SET enable_progress_bar = false")  # refused in Jupyter, where it is off
     engine.raw_sql("SET enable_external_file_cache = false")  # it misses a file rewritten at once
     return engine
 

@@ -1,4 +1,4 @@
-"""Errors a user of Campanile can act on: each says what was expected, what was found, what to do."""
+"""Errors a user can act on: each says what was expected, what was found, what to do."""
 
 __all__ = [
     "ChannelError",

@@ -54,8 +54,8 @@ def read_key(name: str, is_public: bool = False) -> bytes:
         key = b""
     if len(key) != _N_BYTES:
         raise ConfigurationError(
-            f"Expected {_N_BYTES} bytes in hexadecimal in the key file {path.name}, found something "
-            "else; restore it from a backup, a new key would orphan what it protects."
+            f"Expected {_N_BYTES} bytes in hexadecimal in the key file {path.name}, found "
+            "something else; restore it from a backup, a new key would orphan what it protects."
         )
     return key
 

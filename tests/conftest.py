@@ -7,6 +7,8 @@ import matplotlib
 import pytest
 
 from src.keys import KEYS_VARIABLE
+from src.pipeline import run
+from src.tracking import STORE_VARIABLE
 
 matplotlib.use("Agg")
 
@@ -24,3 +26,17 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real data for tests is not beside the project")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mlflow_store(tmp_path_factory):
+    """Keep the user's experiments out of reach of the tests."""
+    store = tmp_path_factory.mktemp("mlruns")
+    os.environ[STORE_VARIABLE] = str(store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory, keys, mlflow_store) -> Path:
+    """One uninterrupted run of params/smoke.yaml."""
+    return run("params/smoke.yaml", str(tmp_path_factory.mktemp("runs") / "smoke"))

@@ -106,10 +106,11 @@ def check_table(contract: Table, table: IbisTable) -> int:
     found = table.alias("checked").sql(query, dialect="duckdb").execute().iloc[0]
     n_rows = int(found["n_rows"])
     for i, condition in enumerate(conditions):
-        if n_rows and found[f"broken_{i}"] > 0:
+        n_broken = found[f"broken_{i}"]
+        if n_rows and n_broken > 0:
             raise SchemaError(
-                f"Expected {condition} in every row of {contract.name}, but "
-                f"{int(found[f'broken_{i}'])} of {n_rows} rows break it; mend it in {contract.stage}."
+                f"Expected {condition} in every row of {contract.name}, but {int(n_broken)} of "
+                f"{n_rows} rows break it; mend it in {contract.stage}."
             )
     if key:
         _check_key(contract, table, n_rows)

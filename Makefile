@@ -1,0 +1,56 @@
+# Everything sets itself up: `make run` on a machine with Python 3.11+ and make is enough.
+PYTHON ?= python3
+PARAMS ?= params/demo.yaml
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lab lint notebooks ui bench dictionary lock clean
+
+help:  ## print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Expected Python 3.11 or newer; set PYTHON=/path/to/python3.11.' >&2; exit 1; }
+	@echo 'Setting up .venv from requirements.lock ...'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(READY)  ## run params/demo.yaml from raw data to report (PARAMS=... for another)
+	@$(BIN)/campanile run $(PARAMS)
+
+test: $(READY)  ## run all tests: functions, examples, form and execution of notebooks, kills
+	@$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory notebooks
+
+notebooks: $(READY)  ## run every notebook on its own defaults, in order
+	@rm -rf runs/smoke
+	@$(BIN)/python -m pytest --nbval-lax -o addopts= -q notebooks
+
+lint: $(READY)  ## check form of code, notebooks and prose
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell README.md CHANGELOG.md docs src tests params notebooks
+
+lab: $(READY)  ## open JupyterLab on notebooks/
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+ui: $(READY)  ## open MLflow on mlruns/
+	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1
+
+bench: $(READY)  ## run every benchmark
+	@for bench in bench/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
+
+dictionary: $(READY)  ## write docs/data_dictionary.md from the table contracts
+	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md
+
+lock: $(READY)  ## resolve the dependencies anew into requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
+
+clean:  ## remove runs, MLflow's store and the environment; keys stay
+	@rm -rf .venv runs mlruns build *.egg-info

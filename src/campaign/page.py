@@ -1,0 +1,111 @@
+"""What a reader and a mail client see of an HTML message: text, tags and addresses."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from html.parser import HTMLParser
+import re
+
+__all__ = ["Page", "read_page"]
+
+_UNSEEN = ("style", "script")
+_PLAIN_PIECE = re.compile(
+    r"(<!--(?:(?!--)[\s\S])*-->|<style>[^<]*</style>|<!doctype html>"
+    r'|</?[a-z][a-z0-9]*(?:\s+[a-z-]+="[^"<>]*")*\s*>)'
+)
+"""Pieces of markup that can be read in one way only."""
+
+_ADDRESS_ATTRIBUTES = ("href", "src", "action", "background", "poster", "srcset", "formaction")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One parsed HTML message.
+
+    Parameters
+    ----------
+    text : str
+        Everything a reader may come to see, hidden preheader and descriptions included.
+    tags : tuple of tuple
+        Name and attributes of each element.
+    links : tuple of str
+        Every address that an element names.
+    styles : tuple of str
+        All style sheets and inline styles.
+    """
+
+    text: str
+    tags: tuple[tuple[str, dict[str, str]], ...]
+    links: tuple[str, ...]
+    styles: tuple[str, ...]
+
+    def attributes_of(self, tag: str) -> list[dict[str, str]]:
+        """Attributes of each element of one name."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def read_page(html: str) -> Page:
+    """Parse an HTML message.
+
+    Messages of one template share nearly all their markup, so plain pieces of it are read
+    once and remembered; a page with anything unusual in it is parsed as a whole.
+    """
+    pieces = _PLAIN_PIECE.split(html)
+    if any("<" in text for text in pieces[::2]):
+        return _parse(html)
+    texts, tags, links, styles = [], [], [], []
+    for i, piece in enumerate(pieces):
+        if i % 2:
+            part = _parse(piece)
+            texts.append(part.text)
+            tags += part.tags
+            links += part.links
+            styles += part.styles
+        else:
+            texts.append(unescape(piece))
+    return Page(_one_line(texts), tuple(tags), tuple(links), tuple(styles))
+
+
+@lru_cache(maxsize=4096)
+def _parse(html: str) -> Page:
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return Page(
+        _one_line(reader.texts), tuple(reader.tags), tuple(reader.links), tuple(reader.styles)
+    )
+
+
+def _one_line(texts: list[str]) -> str:
+    return " ".join(" ".join(texts).split())
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.texts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.links: list[str] = []
+        self.styles: list[str] = []
+        self.element = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.element = tag
+        attributes = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, attributes))
+        for name, value in attributes.items():
+            if name in _ADDRESS_ATTRIBUTES:
+                self.links.append(value)
+            elif name == "style":
+                self.styles.append(value)
+            elif name in ("alt", "title", "aria-label"):
+                self.texts.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.element = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.element == "style":
+            self.styles.append(data)
+        elif self.element not in _UNSEEN:
+            self.texts.append(data)

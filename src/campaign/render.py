@@ -1,0 +1,132 @@
+"""One message per customer: merge values through the compiled templates into subject and bodies."""
+
+from collections.abc import Iterable, Mapping
+import hashlib
+import logging
+
+import pandas as pd
+
+from src.campaign.content import build_merge_values
+from src.campaign.offers import Offer
+from src.campaign.templates import MessageTemplate, render_part
+from src.data.tables import table_contract
+from src.decide.catalogue import Campaign
+from src.errors import TemplateError
+from src.ledger import message_key
+
+__all__ = ["content_sha256", "render_message", "render_messages"]
+
+logger = logging.getLogger(__name__)
+
+
+def render_messages(
+    decisions: pd.DataFrame,
+    campaign: Campaign,
+    templates: Mapping[str, MessageTemplate],
+    offers: Mapping[str, Offer],
+    departments: Mapping[str, str],
+    products: Mapping[str, list[dict[str, str]]],
+    shop_url: str,
+    step: int = 1,
+) -> pd.DataFrame:
+    """Render the message of every customer who is to get one.
+
+    Parameters
+    ----------
+    decisions : DataFrame
+        One row per customer with a message: `customer_id`, `action`.
+    campaign : Campaign
+        The campaign file.
+    templates : mapping of str to MessageTemplate
+        By the names that the campaign's actions give.
+    offers : mapping of str to Offer
+        By action.
+    departments : mapping of str to str
+        Favourite department in words, by customer; may lack some.
+    products : mapping of str to list of dict
+        Products to name, by customer; may lack some.
+    shop_url : str
+        Where the button leads.
+    step : int, default 1
+        Step within the campaign.
+
+    Returns
+    -------
+    DataFrame
+        One row per message, the columns of the table `messages`, in order of `message_key`.
+
+    Raises
+    ------
+    TemplateError
+        At the first message that lacks a value; the error names template, field and customer.
+    """
+    rows = []
+    for row in decisions[["customer_id", "action"]].itertuples(index=False):
+        template = templates[campaign.actions[row.action].template]
+        values = build_merge_values(
+            campaign,
+            offers[row.action],
+            departments.get(row.customer_id),
+            products.get(row.customer_id, []),
+            shop_url,
+        )
+        subject, html, text = render_message(template, values, row.customer_id)
+        rows.append(
+            {
+                "message_key": message_key(
+                    campaign.campaign_id, step, row.customer_id, campaign.channel
+                ),
+                "campaign_id": campaign.campaign_id,
+                "step": step,
+                "customer_id": row.customer_id,
+                "channel": campaign.channel,
+                "action": row.action,
+                "template": template.name,
+                "subject": subject,
+                "html": html,
+                "text": text,
+                "content_sha256": content_sha256(subject, html, text),
+            }
+        )
+    logger.info("render_messages: %d decisions → %d messages", len(decisions), len(rows))
+    return _as_frame(rows)
+
+
+def render_message(
+    template: MessageTemplate, values: Mapping[str, object], customer_id: str
+) -> tuple[str, str, str]:
+    """Render subject, HTML and text for one customer.
+
+    Raises
+    ------
+    TemplateError
+        Naming template, field and the first letters of the customer's pseudonym.
+    """
+    try:
+        subject = " ".join(render_part(template.subject, values).split())
+        return (
+            subject,
+            render_part(template.html, values),
+            _tidy(render_part(template.text, values).splitlines()),
+        )
+    except TemplateError as error:
+        raise TemplateError(f"Customer {customer_id[:8]}…: {error}") from None
+
+
+def content_sha256(subject: str, html: str, text: str) -> str:
+    """Hash what a message says, so that any later change of it shows."""
+    return hashlib.sha256("\0".join((subject, html, text)).encode()).hexdigest()
+
+
+def _tidy(lines: Iterable[str]) -> str:
+    """Drop trailing blanks and all but one empty line in a row."""
+    kept: list[str] = []
+    for line in (line.rstrip() for line in lines):
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    return "\n".join(kept).strip("\n") + "\n"
+
+
+def _as_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=table_contract("messages").column_names)
+    return frame.sort_values("message_key").reset_index(drop=True)

@@ -1,0 +1,149 @@
+"""The `campanile` command."""
+
+import logging
+from pathlib import Path
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+import typer
+
+from src.errors import ConfigurationError, MarketingError
+from src.stage import PROJECT_ROOT
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Marketing campaigns that are decided, sent and measured, as notebooks run in order.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console(stderr=True, highlight=False)
+
+_RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]
+
+
+class _Bars:
+    """A bar per notebook on a terminal; one line per finished notebook elsewhere."""
+
+    def __init__(self) -> None:
+        self.bars = Progress(
+            TextColumn("{task.description:<14}"),
+            BarColumn(),
+            TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.tasks: dict[str, TaskID] = {}
+        self.seconds: dict[str, float] = {}
+
+    def __enter__(self) -> "_Bars":
+        if console.is_terminal:
+            self.bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bars.stop()
+
+    def stage_started(self, stage: str, n_cells: int) -> None:
+        self.tasks[stage] = self.bars.add_task(stage, total=n_cells)
+
+    def cell_started(self, stage: str, cell: int) -> None:
+        self.bars.update(self.tasks[stage], completed=cell)
+
+    def stage_ended(self, stage: str, seconds: float, is_finished: bool) -> None:
+        self.seconds[stage] = seconds
+        if stage in self.tasks and is_finished:
+            self.bars.update(self.tasks[stage], completed=self.bars.tasks[self.tasks[stage]].total)
+        if not console.is_terminal:
+            console.print(f"{stage:<14} {'done' if is_finished else 'FAILED'} {seconds:6.1f} s")
+
+
+@app.command()
+def run(
+    params: Annotated[str, typer.Argument(metavar="PARAMS", help="A params file, params/*.yaml.")],
+    run_id: Annotated[str, typer.Option(help="Name of the run; default: file and time.")] = "",
+    first: Annotated[str, typer.Option("--from", help="First stage, such as 04.")] = "01",
+    last: Annotated[str, typer.Option("--to", help="Last stage, such as 06.")] = "08",
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="BLOCK.NAME=VALUE; may be repeated.")
+    ] = None,
+) -> None:
+    """Run the notebooks for one params file; nothing leaves the machine."""
+    from src import pipeline
+
+    name = run_id or ("latest" if first != "01" else pipeline.new_run_id(params))
+    with _Bars() as bars:
+        path = pipeline.run(params, _run_dir(name), override, first, last, bars)
+    _tell_end(path, bars)
+
+
+@app.command()
+def resume(run_id: _RunId) -> None:
+    """Go on after the last finished stage of a run."""
+    from src import pipeline
+
+    with _Bars() as bars:
+        path = pipeline.resume(_run_dir(run_id), bars)
+    _tell_end(path, bars)
+
+
+@app.command()
+def report(run_id: _RunId) -> None:
+    """Build a run's HTML report anew."""
+    from src.report import build_report
+    from src.run_record import RunRecord
+
+    path = RunRecord.read(PROJECT_ROOT / _run_dir(run_id)).run
+    typer.echo(build_report(path))
+
+
+def main() -> None:
+    """Run the command; an error of the user's is one sentence and exit code 2."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, show_time=False)],
+    )
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except (MarketingError, ConfigurationError) as error:
+        console.print(f"[bold red]campanile:[/] {_escaped(error)}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("campanile: interrupted; `campanile resume` goes on.")
+        sys.exit(130)
+
+
+def _run_dir(run_id: str) -> str:
+    folder = Path("runs") / run_id
+    if Path(run_id).name != run_id:
+        raise typer.BadParameter(f"Expected a plain name below runs/, found {run_id!r}.")
+    path = PROJECT_ROOT / folder
+    return str(path.resolve().relative_to(PROJECT_ROOT)) if path.is_symlink() else str(folder)
+
+
+def _tell_end(path: Path, bars: _Bars) -> None:
+    total = sum(bars.seconds.values())
+    for stage, seconds in bars.seconds.items() if console.is_terminal else ():
+        console.print(f"{stage:<14} {seconds:6.1f} s")
+    console.print(f"{'notebooks':<14} {total:6.1f} s in all")
+    typer.echo(path / "report" / "index.html")
+
+
+def _escaped(error: Exception) -> str:
+    return str(error).replace("[", r"\[")
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

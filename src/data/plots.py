@@ -1,0 +1,155 @@
+"""Figures of what came in and of what can be trusted."""
+
+from matplotlib.axes import Axes
+import matplotlib.dates as mdates
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+import pandas as pd
+
+from src.figure import ACCENT, BAD, COLORS, MUTED, new_axes, new_row
+
+__all__ = [
+    "plot_missing_shares",
+    "plot_rejected_steps",
+    "plot_source_sizes",
+    "plot_time_spans",
+    "plot_weeks",
+]
+
+_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+_PERCENT = FuncFormatter(lambda value, _: f"{value:.0%}")
+
+
+def plot_source_sizes(sources: pd.DataFrame) -> Axes:
+    """Draw the rows of every source file, those in use apart from those only registered."""
+    files = sources.sort_values("n_rows", kind="stable")
+    is_used = files["raw_table"].notna()
+    message = (
+        f"{int(is_used.sum())} of {len(files)} files feed the run; "
+        f"the largest of them has {files.loc[is_used, 'n_rows'].max():,} rows"
+    )
+    axes = new_axes(message, "rows (each step is ten times more)", "")
+    colors = is_used.map({True: ACCENT, False: MUTED})
+    axes.barh(files["source_table"], files["n_rows"].clip(lower=1), color=colors)
+    axes.set(xscale="log", xlim=(0.8, max(10, files["n_rows"].max()) * 20))
+    for place, (n_rows, used) in enumerate(zip(files["n_rows"], is_used, strict=True)):
+        note = f" {n_rows:,}" + ("" if used else " (registered only)")
+        axes.text(max(n_rows, 1), place, note, va="center", fontsize=9)
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def plot_time_spans(spans: pd.DataFrame, as_of_date: str) -> Axes:
+    """Draw from when to when each raw table reaches, and the as-of date."""
+    as_of = pd.Timestamp(as_of_date, tz="UTC")
+    orders = spans.loc[spans["raw_table"] == "orders_raw"]
+    days_before = int((as_of - orders["first_at"].min()).days) if len(orders) else 0
+    days_after = int((orders["last_at"].max() - as_of).days) if len(orders) else 0
+    message = (
+        f"Orders reach {max(days_before, 0)} days back from the as-of date "
+        f"and {max(days_after, 0)} days beyond it"
+    )
+    axes = new_axes(message, "date", "", size=(7.2, 2.6))
+    first, last = (mdates.date2num(spans[name]) for name in ("first_at", "last_at"))
+    axes.barh(spans["raw_table"], last - first, left=first, color=ACCENT, height=0.5)
+    axes.axvline(mdates.date2num(as_of), color=BAD)
+    axes.annotate(
+        f" as-of date {as_of_date}",
+        (mdates.date2num(as_of), 1),
+        xycoords=("data", "axes fraction"),
+        va="top",
+        color=BAD,
+        fontsize=9,
+    )
+    axes.set_ylim(-0.5, len(spans) - 0.1)
+    _date_axis(axes)
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def plot_rejected_steps(steps: pd.DataFrame) -> Axes:
+    """Draw as a waterfall how each rule that was broken adds to the refused rows."""
+    n_rows = int(steps.drop_duplicates("raw_table")["n_before"].sum())
+    broken = steps.loc[steps["n_rejected"] > 0].reset_index(drop=True)
+    n_rejected = int(broken["n_rejected"].sum())
+    share = n_rejected / n_rows if n_rows else 0.0
+    message = f"{share:.2%} of {n_rows:,} raw rows are refused" + _worst_rule(broken)
+    size = (7.2, 1.9 + 0.45 * max(len(broken), 1))
+    axes = new_axes(message, "rows refused so far", "", size=size)
+    begins = broken["n_rejected"].cumsum() - broken["n_rejected"]
+    labels = [*(broken["rule"] + "\n" + broken["raw_table"]), "all rules"]
+    axes.barh(
+        labels,
+        [*broken["n_rejected"], n_rejected],
+        left=[*begins, 0],
+        color=[*[BAD] * len(broken), MUTED],
+        height=0.6,
+    )
+    for place, (begin, n) in enumerate(
+        zip([*begins, 0], [*broken["n_rejected"], n_rejected], strict=True)
+    ):
+        axes.text(begin + n, place, f" {n:,}", va="center", fontsize=9)
+    axes.set_xlim(0, max(n_rejected, 1) * 1.15)
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def plot_weeks(weeks: pd.DataFrame) -> Figure:
+    """Draw order lines, active customers, events and new contacts by week."""
+    whole = weeks.loc[weeks["is_whole"]]
+    base = whole if len(whole) else weeks
+    middle = base["n_orders"].median() if len(base) else 0.0
+    n_thin = int((base["n_orders"] < middle / 2).sum())
+    message = (
+        f"Of {len(base)} whole weeks, {n_thin} "
+        f"{'has' if n_thin == 1 else 'have'} less than half the usual order lines"
+    )
+    panels = {
+        "n_orders": "order lines per week",
+        "n_customers": "customers with an order per week",
+        "n_events": "events per week",
+        "n_exposures": "past contacts begun per week",
+    }
+    figure, all_axes = new_row(message, len(panels), size=(12.4, 3.3))
+    for axes, (column, label) in zip(all_axes, panels.items(), strict=True):
+        colors = weeks["is_whole"].map({True: ACCENT, False: MUTED})
+        axes.bar(weeks["week_at"], weeks[column], width=6, color=colors)
+        axes.set(ylabel=label, xlabel="week (grey: not whole)", ylim=(0, None))
+        axes.yaxis.set_major_formatter(_THOUSANDS)
+        _date_axis(axes)
+    return figure
+
+
+def plot_missing_shares(missing: pd.DataFrame) -> Axes:
+    """Draw the missing share of each attribute, the tables in colours of their own."""
+    ordered = missing.sort_values(["table", "missing_share"], ignore_index=True)
+    worst = missing.loc[missing["missing_share"].idxmax()]
+    message = (
+        f"{worst['column']} of {worst['table']} is missing most often, "
+        f"in {worst['missing_share']:.0%} of the rows"
+    )
+    axes = new_axes(message, "share of rows without a value", "", size=(7.2, 4.4))
+    for number, (name, rows) in enumerate(ordered.groupby("table", sort=True)):
+        axes.barh(rows.index, rows["missing_share"], color=COLORS[number], label=name)
+    for place, share in ordered["missing_share"].items():
+        axes.text(share, place, f" {share:.0%}", va="center", fontsize=9)
+    axes.set_yticks(ordered.index, ordered["column"])
+    axes.set_xlim(0, 1.08)
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.legend(loc="lower right", title="table")
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def _worst_rule(broken: pd.DataFrame) -> str:
+    if broken.empty:
+        return ""
+    return f", most by {broken.loc[broken['n_rejected'].idxmax(), 'rule']}"
+
+
+def _date_axis(axes: Axes) -> None:
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))

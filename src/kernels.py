@@ -1,0 +1,231 @@
+"""Notebook kernels that start at once: one process imports the libraries, then forks.
+
+A stock kernel spends some ten seconds on imports, and a run needs twelve. Here one *forge*
+process imports them once; every kernel is a fork of it. The forge and its kernels form one
+process group that ends when the runner ends, however it ends: the forge reads a pipe of
+which only the runner holds the other end.
+"""
+
+import importlib
+import json
+import os
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from typing import Any
+import uuid
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+__all__ = ["PRELOADED", "Forge"]
+
+PRELOADED = (
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.optimize",
+    "scipy.sparse",
+    "scipy.special",
+    "scipy.stats",
+    "sklearn.calibration",
+    "sklearn.cluster",
+    "sklearn.isotonic",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.preprocessing",
+    "lightgbm",
+    "duckdb",
+    "ibis",
+    "ibis.backends.duckdb",
+    "matplotlib.pyplot",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "jinja2.sandbox",
+    "pydantic",
+    "sqlalchemy.dialects.sqlite",
+    "alembic.command",
+    "yaml",
+)
+
+_ENVIRONMENT = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # read when pyplot is imported
+    "OPENBLAS_NUM_THREADS": "1",  # a pool of threads would not survive the fork
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+
+class Forge:
+    """The process that forks kernels; a context manager that leaves none behind.
+
+    Parameters
+    ----------
+    root : Path
+        Folder from which `src` can be imported.
+    preloaded : tuple of str, default PRELOADED
+        Modules imported once, before the first kernel.
+    """
+
+    def __init__(self, root: Path, preloaded: tuple[str, ...] = PRELOADED) -> None:
+        self._lock = threading.Lock()
+        ours, theirs = socket.socketpair()
+        self._stream = ours.makefile("rwb")
+        ours.close()
+        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and module
+            [sys.executable, "-m", "src.kernels", str(theirs.fileno()), *preloaded],
+            pass_fds=[theirs.fileno()],
+            cwd=root,
+            env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+
+    def __enter__(self) -> "Forge":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the forge and every kernel."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+    def manager_class(self, cwd: Path, environment: dict[str, str]) -> type[AsyncKernelManager]:
+        """Make the kernel manager that papermill is to use: its kernels come from this forge."""
+        return type(
+            "ForgedKernelManager",
+            (_ForgedKernelManager,),
+            {"forge": self, "kernel_cwd": str(cwd), "kernel_environment": environment},
+        )
+
+    def ask(self, **request: Any) -> Any:
+        """Send one request to the forge and wait for its answer."""
+        with self._lock:
+            try:
+                self._stream.write(json.dumps(request).encode() + b"\n")
+                self._stream.flush()
+                answer = self._stream.readline()
+            except OSError:
+                answer = b""
+        if not answer:
+            raise RuntimeError("Expected the kernel forge to be alive, but it has ended.")
+        return json.loads(answer)
+
+
+class _ForgedProcess:
+    """A kernel in the manner of `subprocess.Popen`, as far as jupyter_client asks."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, forge: Forge, pid: int) -> None:
+        self.forge, self.pid = forge, pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            try:
+                self.returncode = self.forge.ask(do="poll", pid=self.pid)
+            except RuntimeError:
+                self.returncode = -signal.SIGKILL
+        return self.returncode
+
+    def wait(self) -> int:
+        while self.poll() is None:
+            time.sleep(0.02)
+        return self.returncode
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+class _ForgedProvisioner(LocalProvisioner):
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict:
+        manager = self.parent
+        pid = manager.forge.ask(
+            do="fork",
+            arguments=cmd[cmd.index("-f") :],
+            cwd=manager.kernel_cwd,
+            environment=manager.kernel_environment,
+        )
+        self.process = _ForgedProcess(manager.forge, pid)
+        self.pid = pid
+        return self.connection_info
+
+
+class _ForgedKernelManager(AsyncKernelManager):
+    forge: Forge
+    kernel_cwd: str
+    kernel_environment: dict[str, str]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kernel_id = str(uuid.uuid4())
+        self.provisioner = _ForgedProvisioner(
+            kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
+        )
+
+
+def _serve(descriptor: int, preloaded: list[str]) -> None:
+    """Import everything, then fork on request until the runner is gone."""
+    for name in preloaded:
+        importlib.import_module(name)
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+        while line := stream.readline():
+            request = json.loads(line)
+            if request["do"] == "poll":
+                answer = _poll(request["pid"])
+            else:
+                answer = _fork(request, descriptor)
+            stream.write(json.dumps(answer).encode() + b"\n")
+            stream.flush()
+    os.killpg(0, signal.SIGKILL)
+
+
+def _poll(pid: int) -> int | None:
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return -signal.SIGKILL
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _fork(request: dict, descriptor: int) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        from ipykernel.kernelapp import IPKernelApp
+
+        os.close(descriptor)  # the pipe must not be held open by a kernel
+        os.chdir(request["cwd"])
+        os.environ.update(request["environment"], JPY_PARENT_PID=str(os.getppid()))
+        sys.argv = ["ipykernel_launcher", *request["arguments"]]
+        IPKernelApp.launch_instance(argv=request["arguments"])
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]), sys.argv[2:])

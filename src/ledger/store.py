@@ -1,0 +1,194 @@
+"""Opening the ledger: one database file in the run, or a server by URL."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+import datetime as dt
+import os
+from pathlib import Path
+import time
+from types import TracebackType
+
+import pandas as pd
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from src.errors import ConfigurationError, LedgerError, ParameterError, SchemaError
+from src.ledger.migrate import upgrade
+
+__all__ = ["Ledger", "chunks", "open_ledger", "rows_of", "utc_now"]
+
+_ENVIRONMENT_PREFIX = "env:"
+_BUSY_SECONDS = 60
+_CHUNK_ROWS = 500
+
+
+def utc_now() -> dt.datetime:
+    """Time by the wall clock."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """An open ledger; use it as a context manager or close it.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        Connections to the database.
+    folder : Path or None
+        Folder beside the database file, where senders show that they are alive.
+    now : callable, default the wall clock
+        Time of leases, retries and transitions; a simulation brings its own.
+    """
+
+    engine: Engine = field(repr=False)
+    folder: Path | None = field(default=None, repr=False)
+    now: Callable[[], dt.datetime] = field(default=utc_now, repr=False)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that only reads."""
+        return self.engine.begin()
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that writes; on SQLite it waits for the one writer's place."""
+        return self.engine.execution_options(is_writing=True).begin()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_ledger(run: Path, url: str = "") -> Ledger:
+    """Open the ledger of a run, and make its tables at first use.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    url : str, default ""
+        Empty: the SQLite file ``ledger/ledger.db`` in the run. Else an SQLAlchemy URL without
+        password, or ``env:NAME`` for a URL kept in the environment variable `NAME`.
+
+    Returns
+    -------
+    Ledger
+
+    Raises
+    ------
+    ParameterError
+        If the URL cannot be read or carries a password.
+    ConfigurationError
+        If the environment variable is missing.
+    LedgerError
+        If the database cannot be opened.
+    """
+    address = _address(run, url)
+    is_file = address.get_backend_name() == "sqlite"
+    folder = Path(address.database).parent if is_file and address.database else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(address, hide_parameters=True)
+    if is_file:
+        _prepare_sqlite(engine)
+    ledger = Ledger(engine, folder)
+    try:
+        upgrade(ledger.write)
+    except DBAPIError as error:
+        engine.dispose()
+        raise LedgerError(
+            f"Expected a ledger at {address.render_as_string()}, but the database answered "
+            f"{type(error.orig).__name__}: {error.orig}; check that it is there and whole."
+        ) from None
+    return ledger
+
+
+def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict]:
+    """Take the named columns of a frame as plain rows, with None for what is missing."""
+    missing = sorted(set(columns) - set(frame.columns))
+    if missing:
+        raise SchemaError(
+            f"Expected the columns {list(columns)} for the ledger, but missing are {missing}; "
+            "add them to the frame."
+        )
+    taken = frame[list(columns)].astype(object)
+    return taken.where(taken.notna(), None).to_dict("records")
+
+
+def chunks(items: Sequence) -> Iterator[Sequence]:
+    """Cut a sequence into pieces that fit into one statement."""
+    for start in range(0, len(items), _CHUNK_ROWS):
+        yield items[start : start + _CHUNK_ROWS]
+
+
+def _address(run: Path, url: str) -> URL:
+    if not url:
+        return URL.create("sqlite", database=str(run / "ledger" / "ledger.db"))
+    if url.startswith(_ENVIRONMENT_PREFIX):
+        return _parse(_environment(url.removeprefix(_ENVIRONMENT_PREFIX)))
+    address = _parse(url)
+    if address.password:
+        raise ParameterError(
+            "Expected a ledger URL without password, found one with; parameters are kept in the "
+            "executed notebook: put the URL into an environment variable and give env:NAME."
+        )
+    return address
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise ParameterError(
+            "Expected a ledger URL such as postgresql+psycopg://host/name, found something else; "
+            "check 07_send.ledger_url."
+        ) from None
+
+
+def _environment(name: str) -> str:
+    if not os.environ.get(name):
+        raise ConfigurationError(
+            f"Expected the ledger's URL in the environment variable {name}, found none; set it."
+        )
+    return os.environ[name]
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Keep everything that only SQLite needs in one place."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: object, _: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, DDL included
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_writing = connection.get_execution_options().get("is_writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _use_wal(connection: object) -> None:
+    """Switch to the write-ahead log; the switch itself does not wait for a busy database."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
+                return
+        except Exception as error:  # sqlite3.OperationalError, without naming the driver
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)

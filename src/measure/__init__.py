@@ -1,0 +1,1 @@
+"""What a campaign earned: outcomes, lift, profit, sample ratio, verdict."""

@@ -1,0 +1,108 @@
+"""Figures of the measuring stage."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+import numpy as np
+import pandas as pd
+
+from src.figure import ACCENT, BAD, GOOD, MUTED, new_axes, new_row
+from src.measure.results import ALL, ANY_ACTION, PLAIN
+
+__all__ = ["plot_arms", "plot_balance", "plot_segments"]
+
+
+def plot_arms(results: pd.DataFrame, mde_value: float) -> Axes:
+    """Profit per customer against control: each arm and any action, adjusted and plain."""
+    rows = results[results["segment"].eq(ALL)]
+    adjusted = rows[rows["metric"].eq("profit_per_customer")].set_index("arm")
+    plain = rows[rows["metric"].eq(PLAIN)].set_index("arm").reindex(adjusted.index)
+    order = [ANY_ACTION, *[arm for arm in adjusted.index if arm != ANY_ACTION]][::-1]
+    axes = new_axes(
+        _arms_message(adjusted),
+        "profit per customer, treated minus control (shop currency)",
+        "",
+        size=(7.8, 1.8 + 0.6 * len(order)),
+    )
+    axes.axvspan(-mde_value, mde_value, color="#eef1f4", zorder=0, label="too small to be detected")
+    _whiskers(axes, plain.loc[order], 0.13, MUTED, "plain difference of means")
+    _whiskers(axes, adjusted.loc[order], -0.13, ACCENT, "adjusted by the window before")
+    axes.axvline(0, color="#52606d", lw=1)
+    axes.set_yticks(range(len(order)), [name.replace("_", " ") for name in order])
+    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.grid(axis="y", visible=False)
+    axes.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.22), fontsize=8.5)
+    return axes
+
+
+def _arms_message(adjusted: pd.DataFrame) -> str:
+    row = adjusted.loc[ANY_ACTION]
+    if row["lower"] > 0:
+        return "The campaign earned more than it cost"
+    if row["upper"] < 0:
+        return "The campaign lost money"
+    return "The interval holds zero: neither gain nor loss is shown"
+
+
+def _whiskers(axes: Axes, rows: pd.DataFrame, shift: float, color: str, label: str) -> None:
+    height = np.arange(len(rows)) + shift
+    axes.hlines(height, rows["lower"], rows["upper"], color=color, lw=2.2)
+    axes.scatter(rows["estimate"], height, color=color, s=46, zorder=3, label=label)
+
+
+def plot_segments(results: pd.DataFrame) -> Axes:
+    """Profit per customer by segment, any action against control, intervals read together."""
+    rows = results[
+        results["segment"].ne(ALL) & results["metric"].eq("profit_per_customer")
+    ].sort_values("segment", ascending=False)
+    n_clear = int((rows["lower"].gt(0) | rows["upper"].lt(0)).sum())
+    axes = new_axes(
+        f"{n_clear or 'No'} segment{'' if n_clear == 1 else 's'} of {len(rows)} "
+        f"clear{'s' if n_clear == 1 else ''} zero when all are read together",
+        "profit per customer, treated minus control (shop currency)",
+        "",
+        size=(7.8, 1.5 + 0.45 * len(rows)),
+    )
+    colors = np.where(rows["lower"] > 0, GOOD, np.where(rows["upper"] < 0, BAD, ACCENT))
+    height = np.arange(len(rows))
+    axes.hlines(height, rows["lower"], rows["upper"], colors=colors, lw=2.2)
+    axes.scatter(rows["estimate"], height, c=colors, s=46, zorder=3)
+    labels = [
+        f"{name}\n{treated:,} against {control:,}"
+        for name, treated, control in zip(
+            rows["segment"], rows["n_treated"], rows["n_control"], strict=True
+        )
+    ]
+    axes.set_yticks(height, labels, fontsize=9)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.axvline(0, color="#52606d", lw=1)
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def plot_balance(
+    ratio: pd.DataFrame, balance: pd.DataFrame, srm_p_value: float, srm_threshold: float
+) -> Figure:
+    """Sizes of the arms against plan, and their profit before anything was sent."""
+    is_broken = srm_p_value < srm_threshold
+    message = (
+        "The arms do not have the planned sizes" if is_broken else "The arms have the planned sizes"
+    )
+    n_off = int((balance["lower"].gt(0) | balance["upper"].lt(0)).sum())
+    message += f"; {n_off or 'none'} of {len(balance)} differed from control beforehand"
+    figure, (left, right) = new_row(message, 2)
+    height = np.arange(len(ratio))[::-1]
+    left.barh(height, 100 * ratio["found_share"], color=BAD if is_broken else ACCENT, height=0.5)
+    left.scatter(100 * ratio["planned_share"], height, marker="|", s=700, c="#323f4b", label="plan")
+    left.set_yticks(height, [name.replace("_", " ") for name in ratio.index])
+    left.set_xlabel("share of the experiment (%)")
+    left.legend(loc="lower right", fontsize=8.5)
+    height = np.arange(len(balance))[::-1]
+    right.hlines(height, balance["lower"], balance["upper"], color=ACCENT, lw=2.2)
+    right.scatter(balance["difference_value"], height, color=ACCENT, s=46, zorder=3)
+    right.set_yticks(height, [name.replace("_", " ") for name in balance["arm"]])
+    right.set_ylim(-0.6, len(balance) - 0.4)
+    right.axvline(0, color="#52606d", lw=1)
+    right.set_xlabel("profit per customer before, minus control (shop currency)")
+    for axes in (left, right):
+        axes.grid(axis="y", visible=False)
+    return figure

@@ -1,0 +1,1 @@
+"""What is estimated of customers: kinds, purchase, value, uplift, next products."""

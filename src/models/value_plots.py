@@ -1,0 +1,177 @@
+"""Figures of lifetime value."""
+
+from matplotlib.axes import Axes
+import numpy as np
+import pandas as pd
+
+from src.figure import ACCENT, BAD, GOOD, MUTED, new_axes
+from src.models.value_holdout import FREQUENCY_CLASSES, Holdout
+
+__all__ = [
+    "plot_alive",
+    "plot_frequency_classes",
+    "plot_holdout_weeks",
+    "plot_independence",
+    "plot_value_concentration",
+]
+
+_N_BINS = 10
+
+
+def plot_holdout_weeks(holdout: Holdout) -> Axes:
+    """Draw cumulated order days of the hold-out: actual, predicted, baseline."""
+    weeks = holdout.weeks
+    axes = new_axes(_holdout_message(holdout), "weeks after the cut", "order days, cumulated")
+    if holdout.ratio is None:
+        return _say_nothing(axes, "nobody known at the cut")
+    week, actual = np.append(0, weeks["week"]), np.append(0, weeks["actual"])
+    axes.fill_between(weeks["week"], weeks["lower"], weeks["upper"], color=MUTED, alpha=0.35, lw=0)
+    axes.plot(week, actual, color="black", marker="o", ms=4, label="actual, with 95 % interval")
+    axes.plot(week, np.append(0, weeks["predicted"]), color=ACCENT, lw=2, label="BG/NBD")
+    axes.plot(week, np.append(0, weeks["baseline"]), color=BAD, ls="--", label="rate as before")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left")
+    return axes
+
+
+def _holdout_message(holdout: Holdout) -> str:
+    if holdout.ratio is None:
+        return "No hold-out: nobody had ordered by the cut"
+    off = 1 / holdout.ratio.estimate - 1 if holdout.ratio.estimate > 0 else float("inf")
+    if not np.isfinite(off):
+        return "Nobody ordered in the hold-out"
+    side = "above" if off >= 0 else "below"
+    return f"The model of {holdout.cut_date} came out {abs(off):.1%} {side} what then happened"
+
+
+def plot_frequency_classes(holdout: Holdout) -> Axes:
+    """Draw mean order days per customer by class of past frequency."""
+    axes = new_axes(
+        "Past frequency predicts future frequency: actual and predicted by class",
+        "repeat order days before the cut",
+        f"order days in {holdout.holdout_days} days, mean",
+    )
+    if holdout.ratio is None:
+        return _say_nothing(axes, "nobody known at the cut")
+    classes = _by_class(holdout.customers)
+    at = np.arange(len(classes))
+    half = 1.96 * classes["actual_spread"] / np.sqrt(classes["n"])
+    axes.errorbar(
+        at,
+        classes["actual"],
+        half,
+        color="black",
+        fmt="o",
+        ms=5,
+        label="actual, with 95 % interval",
+    )
+    axes.plot(at, classes["predicted"], color=ACCENT, marker="D", ms=5, label="BG/NBD")
+    axes.plot(at, classes["baseline"], color=BAD, ls="--", marker="x", label="rate as before")
+    axes.set_xticks(
+        at, [f"{name}\nn={n}" for name, n in zip(classes.index, classes["n"], strict=True)]
+    )
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left")
+    return axes
+
+
+def _by_class(customers: pd.DataFrame) -> pd.DataFrame:
+    names = [
+        f"{low}" if high - low == 1 else f"{low}-{high - 1}"
+        for low, high in zip(FREQUENCY_CLASSES, FREQUENCY_CLASSES[1:], strict=False)
+    ] + [f"{FREQUENCY_CLASSES[-1]}+"]
+    edges = [*FREQUENCY_CLASSES, np.inf]
+    group = pd.cut(customers["btyd_frequency"], edges, right=False, labels=names)
+    classes = customers.groupby(group, observed=True).agg(
+        n=("actual_orders", "size"),
+        actual=("actual_orders", "mean"),
+        actual_spread=("actual_orders", "std"),
+        predicted=("predicted_orders", "mean"),
+        baseline=("baseline_orders", "mean"),
+    )
+    return classes.fillna({"actual_spread": 0.0})
+
+
+def plot_alive(btyd: pd.DataFrame, value_scores: pd.DataFrame) -> Axes:
+    """Draw P(alive) of every customer over silence and frequency."""
+    silent = (btyd["T"] - btyd["btyd_recency"]).to_numpy()
+    n_doubtful = int((value_scores["p_alive"] < 0.5).sum())
+    axes = new_axes(
+        f"{n_doubtful:,} of {len(btyd):,} customers have more likely left than not",
+        "weeks since the last order day",
+        "repeat order days so far",
+    )
+    if not len(btyd):
+        return _say_nothing(axes, "no customers")
+    points = axes.scatter(
+        silent,
+        btyd["btyd_frequency"],
+        c=value_scores["p_alive"],
+        cmap="viridis",
+        vmin=0,
+        vmax=1,
+        s=14,
+        linewidths=0,
+    )
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_yticks([0, 1, 3, 10, 30, 100], ["0", "1", "3", "10", "30", "100"])
+    axes.figure.colorbar(points, ax=axes, label="P(alive)")
+    return axes
+
+
+def plot_independence(btyd: pd.DataFrame) -> Axes:
+    """Draw the mean value of an order day by frequency: flat if the two are independent."""
+    repeat = btyd[btyd["btyd_frequency"] > 0]
+    axes = new_axes(
+        "Is a frequent customer's order day worth more? Flat means no",
+        "repeat order days so far (median of the group)",
+        "mean value of an order day (shop currency)",
+    )
+    if len(repeat) < _N_BINS:
+        return _say_nothing(axes, "too few repeat buyers")
+    groups = pd.qcut(repeat["btyd_frequency"], _N_BINS, duplicates="drop")
+    means = repeat.groupby(groups, observed=True).agg(
+        frequency=("btyd_frequency", "median"),
+        value=("mean_day_value", "mean"),
+        error=("mean_day_value", "sem"),
+    )
+    axes.errorbar(
+        means["frequency"], means["value"], 1.96 * means["error"].fillna(0), color=ACCENT, fmt="o-"
+    )
+    axes.axhline(repeat["mean_day_value"].mean(), color=MUTED, ls="--")
+    axes.annotate(
+        "mean of all repeat buyers",
+        (1, repeat["mean_day_value"].mean()),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        color="#52606d",
+    )
+    axes.set_ylim(bottom=0)
+    return axes
+
+
+def plot_value_concentration(value_scores: pd.DataFrame) -> Axes:
+    """Draw which share of all lifetime value the best customers hold."""
+    clv = np.sort(value_scores["clv"].to_numpy())[::-1]
+    total = clv.sum()
+    fifth = clv[: max(1, round(0.2 * len(clv)))].sum() / total if total > 0 else 0.0
+    axes = new_axes(
+        f"The best fifth of customers hold {fifth:.0%} of the value to come",
+        "share of customers, best first",
+        "share of lifetime value",
+        size=(5.2, 4.2),
+    )
+    if total <= 0:
+        return _say_nothing(axes, "no value expected")
+    share = np.arange(len(clv) + 1) / len(clv)
+    axes.plot(share, np.append(0, np.cumsum(clv)) / total, color=GOOD, lw=2)
+    axes.plot([0, 1], [0, 1], color=MUTED, ls="--")
+    axes.plot([0.2, 0.2, 0], [0, fifth, fifth], color=MUTED, lw=1)
+    axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    return axes
+
+
+def _say_nothing(axes: Axes, why: str) -> Axes:
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", color="#52606d")
+    return axes

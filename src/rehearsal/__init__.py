@@ -1,0 +1,1 @@
+"""A shop with known truth: invented people, and customers who answer by a known law."""

@@ -1,0 +1,149 @@
+"""HTML that notebooks carry, made safe, quiet and readable: nothing runs, nothing is fetched."""
+
+import re
+
+import bleach
+from bleach.css_sanitizer import CSSSanitizer
+from bs4 import BeautifulSoup, Tag
+
+__all__ = ["clean_html"]
+
+_TAGS = frozenset(
+    "a abbr b blockquote br caption cite code col colgroup dd del details div dl dt em figcaption"
+    " figure h1 h2 h3 h4 h5 h6 hr i iframe img ins kbd li mark ol p pre q s samp section small"
+    " span strong sub summary sup table tbody td tfoot th thead time tr u ul".split()
+)
+_GLOBAL = frozenset({"class", "dir", "lang", "role", "style", "title"})
+_OF_TAG = {
+    "a": {"href"},
+    "col": {"span"},
+    "details": {"open"},
+    "iframe": {"height", "srcdoc", "width"},
+    "img": {"alt", "height", "src", "width"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+_STYLES = frozenset(
+    "align-items background-color border border-bottom border-collapse border-color border-left"
+    " border-radius border-right border-spacing border-style border-top border-width box-sizing"
+    " color column-gap display flex flex-direction flex-wrap font-family font-size font-style"
+    " font-variant-numeric font-weight gap grid-template-columns height justify-content"
+    " letter-spacing line-height margin margin-bottom margin-left margin-right margin-top"
+    " max-height max-width min-height min-width opacity overflow overflow-x overflow-y padding"
+    " padding-bottom padding-left padding-right padding-top row-gap text-align text-decoration"
+    " text-transform vertical-align white-space width".split()
+)
+_PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", re.IGNORECASE)
+_LINK = re.compile(r"(https?://|mailto:|#|[\w.-]+\.html(#|$))", re.IGNORECASE)
+_WITHOUT_TEXT = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_FETCHING_STYLE = re.compile(r"@import[^;]*;?|url\((?!\s*['\"]?data:)[^)]*\)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[−+-]?[\d,.\u202f ]*\d[\d,.]*(e[+-]?\d+)?\s*%?|nan|NaN|None|<NA>|NaT|–|-|")
+_IN_LETTERS = frozenset({"applet", "base", "embed", "iframe", "link", "meta", "object", "script"})
+"""Elements that a letter's preview must not have: they run, load or move it."""
+
+
+def clean_html(markup: str) -> str:
+    """Make HTML of a notebook fit for a page of the report.
+
+    Scripts, handlers, styles of the page, forms and whatever would load from a network are
+    dropped. Tables get a frame that scrolls; letters in iframes become dead pictures: no script,
+    no link, nothing fetched.
+
+    Parameters
+    ----------
+    markup : str
+        HTML, not trusted.
+
+    Examples
+    --------
+    >>> clean_html('<b onclick="x()">5</b><script>x()</script><a href="javascript:x()">y</a>')
+    '<b>5</b><a>y</a>'
+    """
+    soup = BeautifulSoup(_CLEANER.clean(_WITHOUT_TEXT.sub("", markup)), "html.parser")
+    for link in soup.find_all("a", href=True):
+        link["rel"] = "noopener noreferrer"
+    for frame in soup.find_all("iframe"):
+        _still(frame)
+    for table in soup.find_all("table"):
+        _dress(soup, table)
+    return str(soup)
+
+
+def _is_allowed(tag: str, name: str, value: str) -> bool:
+    if name == "src":
+        return tag == "img" and _PICTURE.match(value.strip()) is not None
+    if name == "href":
+        return tag == "a" and _LINK.match(value.strip()) is not None
+    return name in _GLOBAL or name in _OF_TAG.get(tag, ()) or name.startswith("aria-")
+
+
+_CLEANER = bleach.Cleaner(
+    tags=_TAGS,
+    attributes=_is_allowed,
+    protocols=frozenset({"http", "https", "mailto", "data"}),
+    strip=True,
+    css_sanitizer=CSSSanitizer(allowed_css_properties=_STYLES),
+)
+
+
+def _still(frame: Tag) -> None:
+    """Shut a frame in: a sandbox without rights around a letter without hooks."""
+    frame["sandbox"] = ""
+    frame["title"] = frame.get("title") or "Preview of a message"
+    frame["srcdoc"] = _still_letter(str(frame.get("srcdoc", "")))
+
+
+def _still_letter(letter: str) -> str:
+    soup = BeautifulSoup(letter, "html.parser")
+    for element in soup.find_all(True):
+        if element.name in _IN_LETTERS:
+            element.decompose()
+        elif element.name == "style" and element.string:
+            element.string.replace_with(_FETCHING_STYLE.sub("", element.string))
+    for element in soup.find_all(True):
+        _drop_hooks(element)
+    return str(soup)
+
+
+def _drop_hooks(element: Tag) -> None:
+    if "href" in element.attrs:
+        element["title"] = element.attrs.pop("href")  # where it would lead
+    for name, value in list(element.attrs.items()):
+        loads = name in {"src", "background", "poster"} and not _PICTURE.match(str(value).strip())
+        if loads or name.startswith("on") or name in {"action", "data", "formaction", "srcset"}:
+            del element[name]
+        elif name == "style":
+            element[name] = _FETCHING_STYLE.sub("", str(value))
+
+
+def _dress(soup: BeautifulSoup, table: Tag) -> None:
+    """Let a wide table scroll in its frame, its numbers stand to the right."""
+    table.attrs.pop("style", None)
+    head = table.find("thead")
+    if head is not None and not head.get_text(strip=True):
+        head.decompose()
+    for row in table.find_all("tr"):
+        row.attrs.pop("style", None)
+    for cell in _cells_of_number_columns(table):
+        cell["class"] = [*cell.get("class", []), "number"]
+    frame = soup.new_tag(
+        "div",
+        attrs={"class": "table-frame", "role": "region", "aria-label": "Table", "tabindex": "0"},
+    )
+    table.wrap(frame)
+
+
+def _cells_of_number_columns(table: Tag) -> list[Tag]:
+    """Cells of the columns whose body holds numbers only; none if cells span columns."""
+    rows = [row.find_all(["td", "th"]) for row in table.find_all("tr")]
+    n_columns = {len(row) for row in rows}
+    if len(n_columns) != 1 or table.find(["td", "th"], colspan=True):
+        return []
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return [cell for column in columns if _is_of_numbers(column) for cell in column]
+
+
+def _is_of_numbers(column: list[Tag]) -> bool:
+    bodies = [cell.get_text(strip=True) for cell in column if cell.name == "td"]
+    return any(bodies) and all(_NUMBER.fullmatch(text) for text in bodies)

@@ -1,0 +1,72 @@
+"""What sending came to, in small tables for people."""
+
+import pandas as pd
+
+from src.ledger import Ledger, State, count_states
+
+__all__ = ["count_steps", "describe_states", "summarize_denials"]
+
+_MEANINGS = {
+    State.PLANNED: "waits to be sent",
+    State.CLAIMED: "held by a sender",
+    State.TRANSMITTING: "being handed over",
+    State.SENT: "handed over, once",
+    State.DEFERRED: "not taken yet, will be tried again",
+    State.FAILED: "cannot be sent",
+    State.SUPPRESSED: "held back by the contact policy",
+    State.CANCELLED: "called off",
+    State.UNKNOWN: "perhaps handed over; never sent again without a decision",
+    State.RESOLVED_SENT: "handed over, as found out afterwards",
+    State.RESOLVED_NOT_SENT: "not handed over, as found out afterwards; waits to be sent",
+}
+_SENT = (State.SENT, State.RESOLVED_SENT)
+
+
+def describe_states(ledger: Ledger, campaign_id: str) -> pd.DataFrame:
+    """Count the messages of a campaign by state.
+
+    Returns
+    -------
+    DataFrame
+        One row per state that occurs, in the order of a message's life: `state`, `meaning`,
+        `n_messages`.
+    """
+    counts = count_states(ledger, campaign_id)
+    rows = [(str(state), _MEANINGS[state], counts[state]) for state in State if state in counts]
+    return pd.DataFrame(rows, columns=["state", "meaning", "n_messages"])
+
+
+def summarize_denials(send_log: pd.DataFrame) -> pd.DataFrame:
+    """Count the messages that did not go out, by state and reason, most frequent first."""
+    held = send_log[~send_log["state"].isin(_SENT)]
+    counts = held.groupby(["state", "reason"], dropna=False).size().reset_index(name="n_messages")
+    return counts.sort_values(
+        ["n_messages", "state", "reason"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def count_steps(
+    decisions: pd.DataFrame, messages: pd.DataFrame, send_log: pd.DataFrame
+) -> dict[str, int]:
+    """Count the customers left after each step from the decision to the message.
+
+    Parameters
+    ----------
+    decisions, messages, send_log : DataFrame
+        Tables of 05_decide, 06_campaign and 07_send.
+
+    Returns
+    -------
+    dict of str to int
+        Customers by step, in order; each step is part of the one before.
+    """
+    drawn = decisions[decisions["action"] != "none"]
+    treated = drawn[drawn["action"] != "control"]
+    written = send_log[send_log["state"].isin(_SENT)]
+    return {
+        "decided on": len(decisions),
+        "in the experiment": len(drawn),
+        "drawn for an action": len(treated),
+        "message planned": messages["customer_id"].nunique(),
+        "message handed over": written["customer_id"].nunique(),
+    }

@@ -1,0 +1,188 @@
+"""MLflow: one parent run per pipeline run, one child per stage. The only importer of `mlflow`.
+
+MLflow takes seconds to import and may be down, slow or locked; a run must not wait for it.
+So a process of its own does the talking: the runner names each finished stage on a pipe, and
+when the pipe closes, however the runner ended, the parent run is closed too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import datetime as dt
+import fcntl
+import json
+import logging
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from src.stage import PROJECT_ROOT, results_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["RUN_ID_TAG", "STORE_VARIABLE", "Tracker", "tracking_uri"]
+
+logger = logging.getLogger(__name__)
+
+RUN_ID_TAG = "campanile.run_id"
+STORE_VARIABLE = "CAMPANILE_MLRUNS"
+"""Environment variable that moves MLflow's store away from the project's `mlruns`."""
+
+_EXPERIMENT = "campanile"
+_PATIENCE_SECONDS = 60
+_LONGEST_PARAM = 500
+_RUN_STATES = {"finished": "FINISHED", "failed": "FAILED"}
+
+
+class Tracker:
+    """Tells MLflow about a run, from a process of its own.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run; everything told is read from there.
+    """
+
+    def __init__(self, run: Path) -> None:
+        with (run / ".tracking.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and module
+                [sys.executable, "-m", "src.tracking", str(run)],
+                cwd=PROJECT_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stage_finished(self, stage: str) -> None:
+        """Hand a finished stage on; never waits, never fails."""
+        try:
+            self._process.stdin.write(f"{stage}\n".encode())
+            self._process.stdin.flush()
+        except OSError:
+            logger.warning("MLflow could not be told about %s; the run goes on.", stage)
+
+    def close(self) -> None:
+        """Close the parent run; waits a minute at most, the run is complete in any case."""
+        try:
+            self._process.stdin.close()
+            failed = self._process.wait(timeout=_PATIENCE_SECONDS) != 0
+        except (OSError, subprocess.TimeoutExpired):
+            failed = True
+        if failed:
+            logger.warning("MLflow did not take this run; it is complete without (.tracking.log).")
+
+
+def tracking_uri() -> str:
+    """Where MLflow keeps its runs: the environment's choice, else SQLite below `mlruns`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_store() / 'mlflow.db'}"
+
+
+def _store() -> Path:
+    return Path(os.environ.get(STORE_VARIABLE) or PROJECT_ROOT / "mlruns")
+
+
+def _serve(run: Path) -> None:
+    """Log stages as they are named on standard input, then close the parent run."""
+    client = _connect()
+    parent = _parent_run(client, run)
+    for line in sys.stdin:
+        _log_stage(client, parent, run, line.strip())
+    record = _record(run)
+    client.log_artifact(parent, str(run / "params.yaml"))
+    state = _RUN_STATES.get(record["state"], "KILLED")
+    client.set_terminated(parent, state, end_time=_milliseconds(record["ended_at"]))
+
+
+def _connect() -> "MlflowClient":
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    with _one_at_a_time():  # SQLite migrations of two first runs would race
+        return MlflowClient(tracking_uri())
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    _store().mkdir(parents=True, exist_ok=True)
+    with (_store() / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _parent_run(client: "MlflowClient", run: Path) -> str:
+    """Find the run by its id, or make it."""
+    with _one_at_a_time():
+        experiment = client.get_experiment_by_name(_EXPERIMENT)
+        experiment_id = (
+            experiment.experiment_id
+            if experiment
+            else client.create_experiment(_EXPERIMENT, (_store() / "artifacts").as_uri())
+        )
+        condition = f"tags.`{RUN_ID_TAG}` = '{run.name}' and tags.`campanile.folder` = '{run}'"
+        known = client.search_runs([experiment_id], condition, max_results=1)
+        if known:
+            client.update_run(known[0].info.run_id, "RUNNING")
+            return known[0].info.run_id
+        record = _record(run)
+        created = client.create_run(
+            experiment_id,
+            start_time=_milliseconds(record["started_at"]),
+            run_name=run.name,
+            tags={
+                RUN_ID_TAG: run.name,
+                "campanile.folder": str(run),
+                "params_file": record["params_file"],
+                "as_of_date": record["as_of_date"],
+                "git_commit": str(record["git_commit"]),
+                "is_dirty": str(record["is_dirty"]),
+            },
+        )
+    _log_params(client, created.info.run_id, run)
+    return created.info.run_id
+
+
+def _log_params(client: "MlflowClient", run_id: str, run: Path) -> None:
+    blocks = yaml.safe_load((run / "params.yaml").read_text(encoding="utf-8"))
+    for stage, values in blocks.items():
+        for name, value in values.items():
+            client.log_param(run_id, f"{stage}.{name}", str(value)[:_LONGEST_PARAM])
+
+
+def _log_stage(client: "MlflowClient", parent: str, run: Path, stage: str) -> None:
+    entry = _record(run)["stages"][stage]
+    child = client.create_run(
+        client.get_run(parent).info.experiment_id,
+        start_time=_milliseconds(entry["started_at"]),
+        run_name=f"{run.name}/{stage}",
+        tags={"mlflow.parentRunId": parent, RUN_ID_TAG: run.name, "stage": stage},
+    ).info.run_id
+    results = json.loads(results_path(run, stage).read_text(encoding="utf-8"))
+    for name, value in results.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            client.log_metric(child, f"{stage}.{name}", value)
+            client.log_metric(parent, f"{stage}.{name}", value)
+        elif isinstance(value, str):
+            client.set_tag(child, name, value)
+    for path in (run / "notebooks" / f"{stage}.ipynb", run / "models" / stage):
+        if path.is_dir():
+            client.log_artifacts(child, str(path), "model")
+        elif path.exists():
+            client.log_artifact(child, str(path))
+    client.set_terminated(child, "FINISHED", end_time=_milliseconds(entry["ended_at"]))
+
+
+def _record(run: Path) -> dict[str, Any]:
+    return json.loads((run / "run.json").read_text(encoding="utf-8"))
+
+
+def _milliseconds(moment: str | None) -> int | None:
+    return int(dt.datetime.fromisoformat(moment).timestamp() * 1000) if moment else None
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))
