@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 
-__all__ = ["ACCENT", "BAD", "COLORS", "GOOD", "MUTED", "new_axes", "new_row"]
+__all__ = ["ACCENT", "BAD", "COLORS", "GOOD", "MUTED", "new_axes", "new_row", "say_nothing"]
 
 ACCENT = "#1f5f8b"
 MUTED = "#9aa5b1"
@@ -62,3 +62,9 @@ def new_row(
         figure, axes = plt.subplots(1, n_axes, figsize=size, squeeze=False)
         figure.suptitle(message, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure, list(axes[0])
+
+
+def say_nothing(axes: Axes, why: str) -> Axes:
+    """Write into empty axes why there is nothing to draw."""
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", color="#52606d")
+    return axes

@@ -6,7 +6,9 @@ from html import unescape
 from html.parser import HTMLParser
 import re
 
-__all__ = ["Page", "read_page"]
+__all__ = ["Page", "Tag", "read_page"]
+
+Tag = tuple[str, tuple[tuple[str, str], ...]]
 
 _UNSEEN = ("style", "script")
 _PLAIN_PIECE = re.compile(
@@ -27,7 +29,7 @@ class Page:
     text : str
         Everything a reader may come to see, hidden preheader and descriptions included.
     tags : tuple of tuple
-        Name and attributes of each element.
+        Name of each element and its (attribute, value) pairs.
     links : tuple of str
         Every address that an element names.
     styles : tuple of str
@@ -35,13 +37,13 @@ class Page:
     """
 
     text: str
-    tags: tuple[tuple[str, dict[str, str]], ...]
+    tags: tuple[Tag, ...]
     links: tuple[str, ...]
     styles: tuple[str, ...]
 
     def attributes_of(self, tag: str) -> list[dict[str, str]]:
         """Attributes of each element of one name."""
-        return [attributes for name, attributes in self.tags if name == tag]
+        return [dict(attributes) for name, attributes in self.tags if name == tag]
 
 
 def read_page(html: str) -> Page:
@@ -84,16 +86,16 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.texts: list[str] = []
-        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.tags: list[Tag] = []
         self.links: list[str] = []
         self.styles: list[str] = []
         self.element = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.element = tag
-        attributes = {name: value or "" for name, value in attrs}
+        attributes = tuple((name, value or "") for name, value in attrs)
         self.tags.append((tag, attributes))
-        for name, value in attributes.items():
+        for name, value in attributes:
             if name in _ADDRESS_ATTRIBUTES:
                 self.links.append(value)
             elif name == "style":

@@ -19,7 +19,7 @@ _BRACKETS = re.compile(r"\([^)]*(\)|$)")
 _DIVIDERS = re.compile(r"\s*(?::|\s-\s|-\s+|\s-)\s*")
 _JOINED = re.compile(r"[A-Z]{4,}-[A-Z]{4,}", re.IGNORECASE)
 _VOWEL = re.compile(r"[AEIOUY]")
-_NOISE = re.compile(r"[^\w&,/'’%.\- ]+")
+_NOISE = re.compile(r"[^\w&,/'’%\- ]+")
 
 
 class Wording(BaseModel):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from src.data.rules import Rule, judge
 from src.data.tables import TABLES
-from src.data.values import as_cents, as_id, as_number, as_text, row_json
+from src.data.values import as_cents, as_id, as_number, as_text, end_of_last_day, row_json
 from src.errors import SchemaError
 
 __all__ = [
@@ -154,7 +154,7 @@ def clean_orders(trusted: Table, quantity_ceiling: int) -> Table:
 
 
 def clean_products(trusted: Table, others: list[Table]) -> Table:
-    """Products, and a row of nulls for each that is only known from other tables.
+    """List products, and a row of nulls for each that is only known from other tables.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def clean_products(trusted: Table, others: list[Table]) -> Table:
 
 
 def clean_customers(trusted: Table, others: list[Table]) -> Table:
-    """Customers, and a row of nulls for each that is only known from other tables.
+    """List customers, and a row of nulls for each that is only known from other tables.
 
     Parameters
     ----------
@@ -215,15 +215,11 @@ def clean_reviews(trusted: Table) -> Table:
 
 def clean_exposures(trusted: Table) -> Table:
     """Past contacts; an end without a time of day lasts to the end of that day."""
-    last_moment = (
-        trusted["ended_at"].truncate("D") + ibis.interval(days=1) - ibis.interval(microseconds=1)
-    )
-    is_whole_day = trusted["ended_at"] == trusted["ended_at"].truncate("D")
     return trusted.select(
         campaign_id=as_id(trusted["campaign_id"]),
         customer_id=trusted["customer_id"],
         exposed_at=trusted["exposed_at"],
-        ended_at=ibis.ifelse(is_whole_day, last_moment, trusted["ended_at"]),
+        ended_at=end_of_last_day(trusted["ended_at"]),
         action=as_text(trusted["action"]),
         is_randomised=trusted["is_randomised"].fill_null(False),
         pscore=as_number(trusted["pscore"]),
@@ -255,8 +251,10 @@ def _named_reasons(rules: tuple[Rule, ...]) -> dict[str, str]:
 def _with_stubs(name: str, listed: Table, others: list[Table]) -> Table:
     contract = TABLES[name]
     key, *attributes = contract.column_names
-    stubs = _distinct_ids(others, key).anti_join(listed, key).mutate(
-        **{attribute: ibis.null("string") for attribute in attributes}
+    stubs = (
+        _distinct_ids(others, key)
+        .anti_join(listed, key)
+        .mutate(**{attribute: ibis.null("string") for attribute in attributes})
     )
     return listed.select(*contract.column_names).union(stubs.select(*contract.column_names))
 

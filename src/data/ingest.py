@@ -137,9 +137,11 @@ def distinct_customers(tables: dict[str, Table]) -> pd.Series:
     """Every pseudonym of the raw tables once, in order; a missing one is none."""
     parts = [table.select("customer_id") for table in tables.values() if "customer_id" in table]
     known = functools.reduce(lambda a, b: a.union(b, distinct=True), parts)
-    return known.filter(known["customer_id"].notnull()).order_by("customer_id").to_pandas()[
-        "customer_id"
-    ]
+    return (
+        known.filter(known["customer_id"].notnull())
+        .order_by("customer_id")
+        .to_pandas()["customer_id"]
+    )
 
 
 def time_spans(tables: dict[str, Table]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 import matplotlib.dates as mdates
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 import pandas as pd
 
 from src.figure import ACCENT, BAD, COLORS, MUTED, new_axes, new_row
@@ -43,8 +43,8 @@ def plot_time_spans(spans: pd.DataFrame, as_of_date: str) -> Axes:
     """Draw from when to when each raw table reaches, and the as-of date."""
     as_of = pd.Timestamp(as_of_date, tz="UTC")
     orders = spans.loc[spans["raw_table"] == "orders_raw"]
-    days_before = int((as_of - orders["first_at"].min()).days) if len(orders) else 0
-    days_after = int((orders["last_at"].max() - as_of).days) if len(orders) else 0
+    days_before = int((as_of - orders["first_at"].min().normalize()).days) if len(orders) else 0
+    days_after = int((orders["last_at"].max().normalize() - as_of).days) if len(orders) else 0
     message = (
         f"Orders reach {max(days_before, 0)} days back from the as-of date "
         f"and {max(days_after, 0)} days beyond it"
@@ -61,36 +61,32 @@ def plot_time_spans(spans: pd.DataFrame, as_of_date: str) -> Axes:
         color=BAD,
         fontsize=9,
     )
-    axes.set_ylim(-0.5, len(spans) - 0.1)
+    axes.set_ylim(len(spans) - 0.5, -0.9)
     _date_axis(axes)
     axes.grid(axis="y", visible=False)
     return axes
 
 
 def plot_rejected_steps(steps: pd.DataFrame) -> Axes:
-    """Draw as a waterfall how each rule that was broken adds to the refused rows."""
+    """Draw as a waterfall how each rule in turn adds to the refused rows."""
     n_rows = int(steps.drop_duplicates("raw_table")["n_before"].sum())
-    broken = steps.loc[steps["n_rejected"] > 0].reset_index(drop=True)
-    n_rejected = int(broken["n_rejected"].sum())
-    share = n_rejected / n_rows if n_rows else 0.0
-    message = f"{share:.2%} of {n_rows:,} raw rows are refused" + _worst_rule(broken)
-    size = (7.2, 1.9 + 0.45 * max(len(broken), 1))
-    axes = new_axes(message, "rows refused so far", "", size=size)
-    begins = broken["n_rejected"].cumsum() - broken["n_rejected"]
-    labels = [*(broken["rule"] + "\n" + broken["raw_table"]), "all rules"]
+    refused = steps.groupby("rule", sort=False)["n_rejected"].sum()
+    n_rejected = int(refused.sum())
+    axes = new_axes(_waterfall_message(refused, n_rows), "rows refused so far", "", (7.2, 4.4))
+    begins = [*(refused.cumsum() - refused), 0]
+    lengths = [*refused, n_rejected]
     axes.barh(
-        labels,
-        [*broken["n_rejected"], n_rejected],
-        left=[*begins, 0],
-        color=[*[BAD] * len(broken), MUTED],
+        [*refused.index, "all rules"],
+        lengths,
+        left=begins,
+        color=[*[BAD] * len(refused), MUTED],
         height=0.6,
     )
-    for place, (begin, n) in enumerate(
-        zip([*begins, 0], [*broken["n_rejected"], n_rejected], strict=True)
-    ):
-        axes.text(begin + n, place, f" {n:,}", va="center", fontsize=9)
+    for place, (begin, length) in enumerate(zip(begins, lengths, strict=True)):
+        axes.text(begin + length, place, f" {length:,}", va="center", fontsize=9)
     axes.set_xlim(0, max(n_rejected, 1) * 1.15)
     axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return axes
@@ -103,8 +99,8 @@ def plot_weeks(weeks: pd.DataFrame) -> Figure:
     middle = base["n_orders"].median() if len(base) else 0.0
     n_thin = int((base["n_orders"] < middle / 2).sum())
     message = (
-        f"Of {len(base)} whole weeks, {n_thin} "
-        f"{'has' if n_thin == 1 else 'have'} less than half the usual order lines"
+        f"{n_thin or 'None'} of the {len(base)} whole weeks "
+        f"{'hold' if n_thin > 1 else 'holds'} less than half the usual order lines"
     )
     panels = {
         "n_orders": "order lines per week",
@@ -143,10 +139,13 @@ def plot_missing_shares(missing: pd.DataFrame) -> Axes:
     return axes
 
 
-def _worst_rule(broken: pd.DataFrame) -> str:
-    if broken.empty:
-        return ""
-    return f", most by {broken.loc[broken['n_rejected'].idxmax(), 'rule']}"
+def _waterfall_message(refused: pd.Series, n_rows: int) -> str:
+    n_rejected = int(refused.sum())
+    if n_rejected == 0:
+        return f"No rule refuses any of {n_rows:,} raw rows"
+    return (
+        f"{n_rejected / n_rows:.2%} of {n_rows:,} raw rows are refused, most by {refused.idxmax()}"
+    )
 
 
 def _date_axis(axes: Axes) -> None:

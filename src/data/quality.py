@@ -3,16 +3,17 @@
 import functools
 import operator
 
-import ibis
 from ibis.expr.types import IntegerScalar, Table
 import pandas as pd
 
-from src.data.values import as_cents, as_number, as_utc
+from src.data.values import as_number, as_utc
 
 __all__ = [
     "count_by_week",
     "describe_counts",
     "describe_empty_tables",
+    "describe_faults",
+    "describe_refusals",
     "find_faults",
     "missing_shares",
 ]
@@ -25,6 +26,49 @@ _LOSSES = {
     "events_raw": "no clicks, carts or redemptions: customers are described by orders alone",
     "reviews_raw": "no opinions and no topics: texts are written without them",
     "exposures_raw": "no past contacts: fatigue and past response cannot be told",
+}
+
+_FAULTS = {
+    "coupon_only": (
+        "orders",
+        "coupon booked on a line without goods",
+        "book the coupon on the line it pays for",
+    ),
+    "outlier": (
+        "orders",
+        "quantity above the ceiling, in a unit of its own",
+        "give each quantity its unit, as for fuel",
+    ),
+    "free": (
+        "orders",
+        "goods for which nothing was paid",
+        "mark gifts and fully paid coupons as such",
+    ),
+    "mixed_order": (
+        "orders",
+        "order number used by several customers or at several times",
+        "number orders once for the whole shop",
+    ),
+    "unlisted": (
+        "products",
+        "product of which only the number is known",
+        "list every product that can be sold",
+    ),
+    "uncategorised": (
+        "products",
+        "product without a category",
+        "fill the category in the product list",
+    ),
+    "unknown_customer": (
+        "customers",
+        "customer of whom nothing but behaviour is known",
+        "ask at sign-up, or do without",
+    ),
+    "not_randomised": (
+        "exposures",
+        "past contact that was not drawn at random",
+        "draw a control group: until then no effect can be claimed",
+    ),
 }
 
 
@@ -41,6 +85,29 @@ def describe_empty_tables(n_rows: dict[str, int]) -> str:
     if not empty:
         return "Every raw table has rows."
     return "\n".join(["What this run has to do without:", "", *empty])
+
+
+def describe_refusals(steps: pd.DataFrame) -> str:
+    """Say in Markdown which rules refused rows, how many, and why."""
+    lines = [
+        f"- `{step.rule}` refuses {step.n_rejected:,} of {step.n_before:,} rows of "
+        f"`{step.raw_table}`: {step.reason}."
+        for step in steps.itertuples()
+        if step.n_rejected
+    ]
+    return "\n".join(lines) or "No rule refused a row."
+
+
+def describe_faults(faults: pd.DataFrame) -> str:
+    """Show in Markdown what to mend at the source."""
+    if faults.empty:
+        return "Nothing was found that the source should mend."
+    lines = [
+        f"| `{fault.table}` | {fault.fault} | {fault.n_rows:,} | {fault.mend} |"
+        for fault in faults.itertuples()
+    ]
+    head = ["| table | what was found | rows | what to do at the source |", "|---|---|---:|---|"]
+    return "\n".join(head + lines)
 
 
 def count_by_week(tables: dict[str, Table]) -> pd.DataFrame:
@@ -83,7 +150,10 @@ def missing_shares(tables: dict[str, Table]) -> pd.DataFrame:
     rows = []
     for name, table in tables.items():
         shares = table.agg(
-            **{column: table[column].isnull().cast("float64").mean() for column in table.columns[1:]}
+            **{
+                column: table[column].isnull().cast("float64").mean()
+                for column in table.columns[1:]
+            }
         ).to_pandas()
         rows += [(name, column, float(shares[column].iloc[0])) for column in shares.columns]
     return pd.DataFrame(rows, columns=["table", "column", "missing_share"])
@@ -104,12 +174,11 @@ def find_faults(raw_tables: dict[str, Table], clean_tables: dict[str, Table]) ->
     DataFrame
         One row per fault that occurs, most rows first: `table`, `fault`, `n_rows`, `mend`.
     """
-    found = []
-    for table, fault, count, mend in _faults(raw_tables, clean_tables):
-        n_rows = int(count.execute() or 0)
-        if n_rows:
-            found.append((table, fault, n_rows, mend))
-    faults = pd.DataFrame(found, columns=["table", "fault", "n_rows", "mend"])
+    counts = _order_faults(raw_tables["orders_raw"], clean_tables["orders"])
+    counts |= _other_faults(clean_tables)
+    found = [(*_FAULTS[name], int(count.execute())) for name, count in counts.items()]
+    faults = pd.DataFrame(found, columns=["table", "fault", "mend", "n_rows"])
+    faults = faults.loc[faults["n_rows"] > 0, ["table", "fault", "n_rows", "mend"]]
     return faults.sort_values("n_rows", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -121,73 +190,33 @@ def _weekly(table: Table, name: str) -> pd.DataFrame:
     return week.group_by("week_at").agg(**counts).to_pandas()
 
 
-def _faults(
-    raw_tables: dict[str, Table], clean_tables: dict[str, Table]
-) -> list[tuple[str, str, IntegerScalar, str]]:
-    raw, orders = raw_tables["orders_raw"], clean_tables["orders"]
-    products, customers = clean_tables["products"], clean_tables["customers"]
-    exposures = clean_tables["exposures"]
-    coupon_only = (as_number(raw["quantity"]) == 0) & (as_cents(raw["coupon"]) > 0)
-    return [
-        (
-            "orders",
-            "coupon booked on a line without goods",
-            raw.filter(coupon_only).count(),
-            "book the coupon on the line it pays for",
-        ),
-        (
-            "orders",
-            "quantity above the ceiling, in another unit",
-            orders.filter(orders["is_outlier"]).count(),
-            "give a unit with each quantity, as for fuel",
-        ),
-        (
-            "orders",
-            "goods for which nothing was paid",
-            orders.filter(orders["line_value_minor"] == 0).count(),
-            "mark gifts and fully paid coupons as such",
-        ),
-        (
-            "orders",
-            "order number used by several customers or times",
-            _mixed_orders(orders).count(),
-            "number orders once for the whole shop",
-        ),
-        (
-            "products",
-            "product sold or seen, but absent from the list",
-            _attributeless(products).semi_join(orders, "product_id").count(),
-            "list every product that can be sold",
-        ),
-        (
-            "products",
-            "product without category",
-            products.filter(products["category"].isnull()).count(),
-            "fill the category in the product list",
-        ),
-        (
-            "customers",
-            "customer of whom nothing is known but orders",
-            _attributeless(customers).count(),
-            "ask at sign-up, or do without",
-        ),
-        (
-            "exposures",
-            "past contact not drawn at random",
-            exposures.filter(~exposures["is_randomised"]).count(),
-            "draw a control group: until then no effect can be claimed",
-        ),
-    ]
-
-
-def _mixed_orders(orders: Table) -> Table:
-    parts = orders.group_by("order_id").agg(
+def _order_faults(raw: Table, orders: Table) -> dict[str, IntegerScalar]:
+    """Count the rows of each fault of `orders`."""
+    coupon_only = (as_number(raw["quantity"]) == 0) & (as_number(raw["coupon"]) > 0)
+    by_order = orders.group_by("order_id").agg(
         n_customers=lambda t: t["customer_id"].nunique(),
         n_times=lambda t: t["ordered_at"].nunique(),
     )
-    return parts.filter((parts["n_customers"] > 1) | (parts["n_times"] > 1))
+    is_mixed = (by_order["n_customers"] > 1) | (by_order["n_times"] > 1)
+    return {
+        "coupon_only": raw.filter(coupon_only).count(),
+        "outlier": orders.filter(orders["is_outlier"]).count(),
+        "free": orders.filter(orders["line_value_minor"] == 0).count(),
+        "mixed_order": by_order.filter(is_mixed).count(),
+    }
 
 
-def _attributeless(table: Table) -> Table:
+def _other_faults(tables: dict[str, Table]) -> dict[str, IntegerScalar]:
+    """Count the rows of each fault of the tables beside `orders`."""
+    products, exposures = tables["products"], tables["exposures"]
+    return {
+        "unlisted": _without_attributes(products).count(),
+        "uncategorised": products.filter(products["category"].isnull()).count(),
+        "unknown_customer": _without_attributes(tables["customers"]).count(),
+        "not_randomised": exposures.filter(~exposures["is_randomised"]).count(),
+    }
+
+
+def _without_attributes(table: Table) -> Table:
     is_null = [table[column].isnull() for column in table.columns[1:]]
-    return table.filter(functools.reduce(operator.and_, is_null, ibis.literal(True)))
+    return table.filter(functools.reduce(operator.and_, is_null))

@@ -9,7 +9,7 @@ import ibis
 from ibis.expr.types import BooleanValue, Table
 
 from src.data.sources import column_kind
-from src.data.values import as_id, as_number, as_text, has_control
+from src.data.values import as_id, as_number, as_text, end_of_last_day, has_control
 from src.data.window import end_of_day, parse_date
 from src.errors import ParameterError
 
@@ -44,6 +44,22 @@ class Rule:
     key: tuple[str, ...] = ()
 
 
+def _has_unreadable_text(table: Table) -> BooleanValue:
+    texts = [name for name in table.columns if column_kind(name) == "text"]
+    return _any([has_control(table[name]) for name in texts if name != "customer_id"])  # a hash
+
+
+def _any(conditions: list[BooleanValue]) -> BooleanValue:
+    return functools.reduce(operator.or_, conditions)
+
+
+_UNREADABLE_TEXT = Rule(
+    "unreadable_text",
+    "a text holds control characters, such as a NUL byte",
+    _has_unreadable_text,
+)
+
+
 def build_rules(first_date: str, last_date: str) -> dict[str, tuple[Rule, ...]]:
     """Make the rules of every raw table, in the order in which they are tried.
 
@@ -63,78 +79,13 @@ def build_rules(first_date: str, last_date: str) -> dict[str, tuple[Rule, ...]]:
             f"{last_date}; correct first_plausible_date or last_plausible_date."
         )
     date_rule = functools.partial(_impossible_date, first_date, last_date)
-    text = _unreadable_text()
     return {
-        "orders_raw": (
-            _missing("missing_id", ("order_id", "customer_id", "product_id")),
-            text,
-            _unreadable_number(required=("quantity", "line_value"), others=("discount", "coupon")),
-            date_rule("ordered_at"),
-            Rule(
-                "zero_quantity",
-                "no piece was bought: a coupon or a correction, not goods",
-                lambda t: t["quantity"] == 0,
-            ),
-            Rule(
-                "negative_quantity",
-                "pieces came back: a return, not an order",
-                lambda t: t["quantity"] < 0,
-            ),
-            Rule(
-                "negative_value",
-                "an amount of money is below zero",
-                lambda t: (t["line_value"] < 0) | (t["discount"] < 0) | (t["coupon"] < 0),
-            ),
-            _repeated_row(
-                ("order_id", "product_id", "customer_id", "store_id", "ordered_at")
-                + ("quantity", "line_value", "discount", "coupon")
-            ),
-        ),
-        "products_raw": (_missing("missing_id", ("product_id",)), text, _repeated(("product_id",))),
-        "customers_raw": (
-            _missing("missing_id", ("customer_id",)),
-            text,
-            _repeated(("customer_id",)),
-        ),
-        "events_raw": (
-            _missing("missing_id", ("customer_id",)),
-            text,
-            Rule(
-                "unknown_event_type",
-                f"the event is none of {', '.join(EVENT_TYPES)}",
-                lambda t: ~as_text(t["event_type"]).lower().isin(EVENT_TYPES).fill_null(False),
-            ),
-            date_rule("event_at"),
-        ),
-        "reviews_raw": (
-            _missing("missing_id", ("customer_id",)),
-            text,
-            _missing("missing_text", ("review_text",)),
-            _unreadable_number(required=(), others=("rating",)),
-            date_rule("reviewed_at"),
-            _repeated_row(("customer_id", "reviewed_at", "product_id", "rating", "review_text")),
-        ),
-        "exposures_raw": (
-            _missing("missing_id", ("customer_id", "campaign_id")),
-            text,
-            _missing("missing_action", ("action",)),
-            date_rule("exposed_at"),
-            date_rule("ended_at", is_required=False),
-            Rule(
-                "ended_before_start",
-                "the contact ended before it began",
-                lambda t: t["ended_at"].date() < t["exposed_at"].date(),
-            ),
-            Rule(
-                "impossible_probability",
-                "drawn at random, but with a probability outside (0, 1]",
-                lambda t: (
-                    t["is_randomised"].fill_null(False)
-                    & ~((t["pscore"] > 0) & (t["pscore"] <= 1)).fill_null(False)
-                ),
-            ),
-            _repeated(("campaign_id", "customer_id")),
-        ),
+        "orders_raw": _order_rules(date_rule),
+        "products_raw": _list_rules("product_id"),
+        "customers_raw": _list_rules("customer_id"),
+        "events_raw": _event_rules(date_rule),
+        "reviews_raw": _review_rules(date_rule),
+        "exposures_raw": _exposure_rules(date_rule),
     }
 
 
@@ -191,30 +142,94 @@ def _comparable(table: Table, name: str) -> ibis.Value:
     return column if column.type().is_integer() or not name.endswith("_id") else as_id(column)
 
 
-def _missing(name: str, columns: tuple[str, ...]) -> Rule:
+def _order_rules(date_rule: Callable[..., Rule]) -> tuple[Rule, ...]:
+    amounts = ("quantity", "line_value", "discount", "coupon")
+    return (
+        _missing("missing_id", "order_id", "customer_id", "product_id"),
+        _UNREADABLE_TEXT,
+        _unreadable_number(required=amounts[:2], others=amounts[2:]),
+        date_rule("ordered_at"),
+        Rule(
+            "zero_quantity",
+            "no piece was bought: a coupon or a correction, not goods",
+            lambda t: t["quantity"] == 0,
+        ),
+        Rule(
+            "negative_quantity",
+            "pieces came back: a return, not an order",
+            lambda t: t["quantity"] < 0,
+        ),
+        Rule(
+            "negative_value",
+            "an amount of money is below zero",
+            lambda t: (t["line_value"] < 0) | (t["discount"] < 0) | (t["coupon"] < 0),
+        ),
+        _repeated_row("order_id", "product_id", "customer_id", "store_id", "ordered_at", *amounts),
+    )
+
+
+def _list_rules(key: str) -> tuple[Rule, ...]:
+    return (_missing("missing_id", key), _UNREADABLE_TEXT, _repeated_key(key))
+
+
+def _event_rules(date_rule: Callable[..., Rule]) -> tuple[Rule, ...]:
+    return (
+        _missing("missing_id", "customer_id"),
+        _UNREADABLE_TEXT,
+        Rule(
+            "unknown_event_type",
+            f"the event is none of {', '.join(EVENT_TYPES)}",
+            lambda t: ~as_text(t["event_type"]).lower().isin(EVENT_TYPES).fill_null(False),
+        ),
+        date_rule("event_at"),
+    )
+
+
+def _review_rules(date_rule: Callable[..., Rule]) -> tuple[Rule, ...]:
+    return (
+        _missing("missing_id", "customer_id"),
+        _UNREADABLE_TEXT,
+        _missing("missing_text", "review_text"),
+        _unreadable_number(required=(), others=("rating",)),
+        date_rule("reviewed_at"),
+        _repeated_row("customer_id", "reviewed_at", "product_id", "rating", "review_text"),
+    )
+
+
+def _exposure_rules(date_rule: Callable[..., Rule]) -> tuple[Rule, ...]:
+    return (
+        _missing("missing_id", "customer_id", "campaign_id"),
+        _UNREADABLE_TEXT,
+        _missing("missing_action", "action"),
+        date_rule("exposed_at"),
+        date_rule("ended_at", is_required=False),
+        Rule(
+            "ended_before_start",
+            "the contact ended before it began",
+            lambda t: end_of_last_day(t["ended_at"]) < t["exposed_at"],
+        ),
+        Rule(
+            "impossible_probability",
+            "drawn at random, but with a probability outside (0, 1]",
+            lambda t: (
+                t["is_randomised"].fill_null(False)
+                & ~((t["pscore"] > 0) & (t["pscore"] <= 1)).fill_null(False)
+            ),
+        ),
+        _repeated_key("campaign_id", "customer_id"),
+    )
+
+
+def _missing(name: str, *columns: str) -> Rule:
     return Rule(
         name,
-        f"no {' or '.join(columns)}",
+        f"{' or '.join(columns)} is missing",
         lambda t: _any([_is_missing(t[column]) for column in columns]),
     )
 
 
 def _is_missing(column: ibis.Value) -> BooleanValue:
     return column.isnull() if column.type().is_integer() else as_id(column).isnull()
-
-
-def _unreadable_text() -> Rule:
-    return Rule(
-        "unreadable_text",
-        "a text holds control characters, such as a NUL byte",
-        lambda t: _any(
-            [
-                has_control(t[column])
-                for column in t.columns
-                if column_kind(column) == "text" and column != "customer_id"  # a hash by now
-            ]
-        ),
-    )
 
 
 def _unreadable_number(required: tuple[str, ...], others: tuple[str, ...]) -> Rule:
@@ -249,13 +264,9 @@ def _impossible_date(
     )
 
 
-def _repeated(key: tuple[str, ...]) -> Rule:
+def _repeated_key(*key: str) -> Rule:
     return Rule("duplicate_key", f"an earlier row has the same {' and '.join(key)}", key=key)
 
 
-def _repeated_row(key: tuple[str, ...]) -> Rule:
+def _repeated_row(*key: str) -> Rule:
     return Rule("duplicate_row", "an earlier row says exactly the same", key=key)
-
-
-def _any(conditions: list[BooleanValue]) -> BooleanValue:
-    return functools.reduce(operator.or_, conditions)

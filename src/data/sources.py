@@ -8,8 +8,14 @@ from zoneinfo import available_timezones
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic import ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 import yaml
 
 from src.data.tables import TABLES
@@ -243,7 +249,9 @@ def _model_message(path: str, error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if str(part) not in inner) or "the file"
     if first["type"] == "extra_forbidden":
         known = ", ".join(Source.model_fields) if len(first["loc"]) == 1 else "the documented ones"
-        return f"Expected only known fields in {path} ({known}), found {place}; remove or correct it."
+        return (
+            f"Expected only known fields in {path} ({known}), found {place}; remove or correct it."
+        )
     if first["type"] == "missing":
         return f"Expected the field {place} in {path}, found none; add it."
     return (

@@ -11,7 +11,16 @@ from ibis.expr.types import (
     Value,
 )
 
-__all__ = ["as_cents", "as_id", "as_number", "as_text", "as_utc", "has_control", "row_json"]
+__all__ = [
+    "as_cents",
+    "as_id",
+    "as_number",
+    "as_text",
+    "as_utc",
+    "end_of_last_day",
+    "has_control",
+    "row_json",
+]
 
 UTC = "timestamp('UTC')"
 _CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
@@ -40,6 +49,13 @@ def as_utc(column: Value, time_zone: str = "UTC") -> TimestampValue:
     return column.cast("timestamp(6)").cast(f"timestamp('{time_zone}')")
 
 
+def end_of_last_day(column: TimestampValue) -> TimestampValue:
+    """Last moment that a time means: of the whole day, where it has no time of day."""
+    day = column.truncate("D")
+    last = day + ibis.interval(days=1) - ibis.interval(microseconds=1)
+    return ibis.ifelse(column == day, last, column)
+
+
 def as_number(column: Value) -> FloatingValue:
     """Floating number."""
     return column.cast("float64")
@@ -58,7 +74,7 @@ def has_control(column: Value) -> BooleanValue:
 
 
 def row_json(table: Table, columns: list[str]) -> StringValue:
-    """The named columns of a row as one JSON object; control characters become U+FFFD."""
+    """Write the named columns of a row as one JSON object; control characters become U+FFFD."""
     fields = [
         ibis.literal(f'"{name}": ') + _json_value(table[name]).fill_null("null") for name in columns
     ]

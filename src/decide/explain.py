@@ -206,7 +206,9 @@ def design_sentence(mde: float, mde_share: float, plausible_share: float, mode: 
         f" **Warning:** a lift of {plausible_share:.0%} would be good news and would most likely "
         "end as *cannot tell*."
     )
-    learn = " What is learned still counts: it is pooled with later campaigns." * (mode == EXPLORE)
+    learn = " What is learned still counts: campaigns can be read together later." * (
+        mode == EXPLORE
+    )
     return text + warning + learn
 
 

@@ -13,9 +13,11 @@ __all__ = ["plot_counts", "plot_design", "plot_policies"]
 def plot_counts(counts: pd.DataFrame) -> Axes:
     """Stacked bars of `count_by_group`: what happens to the customers of each segment."""
     n_written = int(counts.drop(columns=["not eligible", "holdout", CONTROL]).to_numpy().sum())
+    n_without = int(counts[CONTROL].eq(0).sum())
+    control = f"{n_without} segments have no" if n_without else "every segment keeps its"
     axes = new_axes(
         f"{n_written:,} of {int(counts.to_numpy().sum()):,} customers are written to; "
-        "every segment keeps its control",
+        f"{control} control",
         "customers",
         "",
         size=(7.8, 1.6 + 0.42 * len(counts)),
@@ -27,7 +29,13 @@ def plot_counts(counts: pd.DataFrame) -> Axes:
         axes.barh(counts.index, counts[name], left=left, color=color, label=name, height=0.66)
         left = left + counts[name]
     axes.grid(axis="y", visible=False)
-    axes.legend(ncols=len(counts.columns), loc="upper left", bbox_to_anchor=(0, -0.16), fontsize=9)
+    axes.legend(
+        ncols=len(counts.columns),
+        loc="upper left",
+        bbox_to_anchor=(0, -0.16),
+        fontsize=9,
+        frameon=False,
+    )
     return axes
 
 
@@ -36,9 +44,9 @@ def plot_policies(policies: pd.DataFrame, mode_is_exploring: bool) -> Axes:
     plan = policies.iloc[-1]
     message = (
         f"Nothing is known yet: if messages change nothing, learning costs "
-        f"{-plan['expected_profit_value']:,.0f}"
+        f"{_money(-plan['expected_profit_value'])}"
         if mode_is_exploring
-        else f"The plan is expected to earn {plan['expected_profit_value']:,.0f}"
+        else f"The plan is expected to earn {_money(plan['expected_profit_value'])}"
     )
     axes = new_axes(message, "expected incremental profit (shop currency)", "", size=(7.8, 3.2))
     shown = policies.iloc[::-1].reset_index(drop=True)
@@ -49,14 +57,16 @@ def plot_policies(policies: pd.DataFrame, mode_is_exploring: bool) -> Axes:
     colors = [ACCENT if name == plan["policy"] else MUTED for name in shown["policy"]]
     axes.scatter(shown["expected_profit_value"], shown.index, c=colors, s=54, zorder=3)
     for row, value in enumerate(shown["expected_profit_value"]):
-        axes.annotate(
-            f"{value:,.0f}", (value, row), (0, 8), textcoords="offset points", ha="center"
-        )
+        axes.annotate(_money(value), (value, row), (0, 8), textcoords="offset points", ha="center")
     axes.set_yticks(shown.index, shown["policy"])
     axes.set_ylim(-0.6, len(shown) - 0.3)
     axes.axvline(0, color="#52606d", lw=1)
     axes.margins(x=0.1)
     return axes
+
+
+def _money(value: float) -> str:
+    return f"{round(value) + 0:,d}"
 
 
 def plot_design(
@@ -89,5 +99,5 @@ def plot_design(
     for axes in (left, right):
         if top > 0:
             axes.set_ylim(0, top)
-    left.legend(fontsize=8.5)
+    left.legend(fontsize=8.5, frameon=False)
     return figure

@@ -19,6 +19,7 @@ __all__ = [
     "detectable_effect",
     "measure_spread",
     "past_spread",
+    "realized_factor",
     "share_of_mean",
     "treated_factor",
 ]
@@ -114,6 +115,21 @@ def treated_factor(p_control: np.ndarray) -> float:
     if n_treated == 0:
         return np.nan
     return float(1 / n_treated + ((1 - p_control) ** 2 / p_control).sum() / n_treated**2)
+
+
+def realized_factor(weight: np.ndarray, is_treated: np.ndarray) -> float:
+    r"""Variance of the effect with the weights drawn, per unit of outcome variance.
+
+    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2}{(\sum_{i \in a} w_i)^2}
+
+    NaN if an arm is empty.
+    """
+    sums = [
+        (weight[arm] ** 2).sum() / weight[arm].sum() ** 2
+        for arm in (is_treated, ~is_treated)
+        if arm.any()
+    ]
+    return float(sum(sums)) if len(sums) == 2 else np.nan
 
 
 def arm_factor(p_arm: np.ndarray, p_control: np.ndarray) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, insert, select
 
 from src.errors import SchemaError
-from src.ledger.history import move_all
+from src.ledger.history import move
 from src.ledger.people import person_token
 from src.ledger.schema import consents, messages, people, suppressions
 from src.ledger.states import State
@@ -150,7 +150,7 @@ def contact_denials(
     """Give the reason against contact of every customer that may not be contacted."""
     tokens = _tokens(connection, customer_ids)
     listed = _suppressed(connection, [token for pair in tokens.values() for token in pair])
-    consented = _consent_states(connection, channel, purpose, customer_ids)
+    answers = _consent_answers(connection, channel, purpose, customer_ids)
     denials = {}
     for customer_id in tokens:
         reasons = [
@@ -160,8 +160,9 @@ def contact_denials(
             denials[customer_id] = reasons[0]
         elif len(tokens[customer_id]) < 2:
             denials[customer_id] = "no address"
-        elif not consented.get(customer_id, False):
-            denials[customer_id] = "consent withdrawn" if customer_id in consented else "no consent"
+        elif not answers.get(customer_id, [False])[-1]:
+            has_agreed = any(answers.get(customer_id, []))
+            denials[customer_id] = "consent withdrawn" if has_agreed else "no consent"
     return denials
 
 
@@ -182,11 +183,11 @@ def _known_consents(connection: Connection, consent_ids: list[str]) -> set[str]:
     }
 
 
-def _consent_states(
+def _consent_answers(
     connection: Connection, channel: str, purpose: str, customer_ids: Sequence[str]
-) -> dict[str, bool]:
-    """Fold the events: the last one counts, of two at one moment the refusal."""
-    states: dict[str, bool] = {}
+) -> dict[str, list[bool]]:
+    """Give the answers of each customer in order; of two at one moment the refusal is last."""
+    answers: dict[str, list[bool]] = {}
     for piece in chunks(list(customer_ids)):
         query = (
             select(consents.c.customer_id, consents.c.is_granted)
@@ -197,8 +198,9 @@ def _consent_states(
             )
             .order_by(consents.c.recorded_at, consents.c.is_granted.desc())
         )
-        states |= {row.customer_id: bool(row.is_granted) for row in connection.execute(query)}
-    return states
+        for row in connection.execute(query):
+            answers.setdefault(row.customer_id, []).append(bool(row.is_granted))
+    return answers
 
 
 def _tokens(connection: Connection, customer_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -262,6 +264,4 @@ def _take_back(connection: Connection, refused: list[dict], now: dt.datetime) ->
                 .with_for_update()
             )
             held = connection.execute(query).all()
-            move_all(
-                connection, held, State.PLANNED, now, reason="contact refused", leased_until=None
-            )
+            move(connection, held, State.PLANNED, now, "contact refused", leased_until=None)

@@ -3,115 +3,118 @@
 from collections.abc import Sequence
 import datetime as dt
 
-from sqlalchemy import Connection, Row, delete, insert, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from src.ledger.schema import attempts, messages, transitions
 from src.ledger.states import State, check_step
 from src.ledger.store import chunks
 
-__all__ = ["end_attempt", "move", "move_all"]
+__all__ = ["drop_ending", "hold", "move", "write_endings", "write_untried"]
 
 
-def move_all(
-    connection: Connection,
-    rows: Sequence[Row],
-    state: State,
-    moved_at: dt.datetime,
-    sender: str | None = None,
-    reason: str | None = None,
-    **values: object,
-) -> None:
-    """Move messages that this transaction has read and holds; their fence goes up by one."""
-    for row in rows:
-        check_step(row.state, state)
-    for piece in chunks(rows):
-        connection.execute(
-            update(messages)
-            .where(messages.c.message_key.in_([row.message_key for row in piece]))
-            .values(state=state, reason=reason, sender=sender, fence=messages.c.fence + 1, **values)
+def hold(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Read messages again and keep those that nobody has moved since they were read."""
+    fences = {row.message_key: row.fence for row in rows}
+    held = []
+    for piece in chunks(list(fences)):
+        query = (
+            select(messages)
+            .where(messages.c.message_key.in_(piece))
+            .order_by(messages.c.message_key)
+            .with_for_update()
         )
-        connection.execute(
-            insert(transitions),
-            [
-                _transition(row, state, row.attempt, row.fence + 1, sender, reason, moved_at)
-                for row in piece
-            ],
-        )
+        found = connection.execute(query)
+        held += [row for row in found if row.fence == fences[row.message_key]]
+    return held
 
 
 def move(
     connection: Connection,
-    row: Row,
+    rows: Sequence[Row],
     state: State,
     moved_at: dt.datetime,
     reason: str | None = None,
+    attempt_change: int = 0,
     **values: object,
-) -> bool:
-    """Move one message if nobody else has taken it since it was read; the fence stays.
+) -> None:
+    """Move messages that this transaction has read and holds.
 
-    Returns
-    -------
-    bool
-        False if the fence or the state has changed: then nothing was done.
+    The fence of each goes up by one, so that whoever read it before can no longer move it.
     """
-    check_step(row.state, state)
-    moved = connection.execute(
-        update(messages)
-        .where(
-            messages.c.message_key == row.message_key,
-            messages.c.state == row.state,
-            messages.c.fence == row.fence,
-        )
-        .values(state=state, reason=reason, **values)
+    for row in rows:
+        check_step(row.state, state)
+    new = {"state": state, "reason": reason, "fence": messages.c.fence + 1} | values
+    if attempt_change:
+        new["attempt"] = messages.c.attempt + attempt_change
+    for piece in chunks(rows):
+        keys = [row.message_key for row in piece]
+        connection.execute(update(messages).where(messages.c.message_key.in_(keys)).values(new))
+        steps = [
+            {
+                "message_key": row.message_key,
+                "from_state": row.state,
+                "to_state": state,
+                "attempt": max(row.attempt, row.attempt + attempt_change),
+                "fence": row.fence + 1,
+                "sender": values.get("sender", row.sender),
+                "reason": reason,
+                "moved_at": moved_at,
+            }
+            for row in piece
+        ]
+        connection.execute(insert(transitions), steps)
+
+
+def write_endings(
+    connection: Connection, rows: Sequence[Row], state: State, reason: str | None
+) -> None:
+    """Write how the attempts of messages ended."""
+    _insert(
+        connection,
+        [
+            _ending(row.message_key, row.attempt, state, reason, row.attempted_at, row.transport)
+            for row in rows
+        ],
     )
-    if moved.rowcount != 1:
-        return False
-    attempt = values.get("attempt", row.attempt)
-    step = _transition(row, state, attempt, row.fence, row.sender, reason, moved_at)
-    connection.execute(insert(transitions), [step])
-    return True
 
 
-def end_attempt(
-    connection: Connection,
+def write_untried(
+    connection: Connection, rows: Sequence[Row], state: State, reason: str, ended_at: dt.datetime
+) -> None:
+    """Write that messages ended without an attempt."""
+    _insert(
+        connection,
+        [_ending(row.message_key, 0, state, reason, ended_at, None) for row in rows],
+    )
+
+
+def drop_ending(connection: Connection, row: Row) -> None:
+    """Take back how the last attempt of a message ended, because more is known now."""
+    connection.execute(
+        delete(attempts).where(
+            attempts.c.message_key == row.message_key, attempts.c.attempt == row.attempt
+        )
+    )
+
+
+def _insert(connection: Connection, endings: list[dict]) -> None:
+    for piece in chunks(endings):
+        connection.execute(insert(attempts), piece)
+
+
+def _ending(
     message_key: str,
     attempt: int,
     state: State,
+    reason: str | None,
     attempted_at: dt.datetime,
-    transport: str | None = None,
-    reason: str | None = None,
-) -> None:
-    """Write how an attempt ended; an UNKNOWN ending gives way to what it was resolved to."""
-    connection.execute(
-        delete(attempts).where(attempts.c.message_key == message_key, attempts.c.attempt == attempt)
-    )
-    ended = {
+    transport: str | None,
+) -> dict:
+    return {
         "message_key": message_key,
         "attempt": attempt,
         "transport": transport,
         "state": state,
         "reason": reason,
         "attempted_at": attempted_at,
-    }
-    connection.execute(insert(attempts), [ended])
-
-
-def _transition(
-    row: Row,
-    state: State,
-    attempt: int,
-    fence: int,
-    sender: str | None,
-    reason: str | None,
-    moved_at: dt.datetime,
-) -> dict:
-    return {
-        "message_key": row.message_key,
-        "from_state": row.state,
-        "to_state": state,
-        "attempt": attempt,
-        "fence": fence,
-        "sender": sender,
-        "reason": reason,
-        "moved_at": moved_at,
     }

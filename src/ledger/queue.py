@@ -1,23 +1,25 @@
 """The way of a message from PLANNED to its end: claims, attempts, and what a crash leaves."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 import datetime as dt
 
-from sqlalchemy import Connection, Row, Select, delete, or_, select
+from sqlalchemy import Connection, Row, Select, or_, select
 
 from src.errors import LedgerError
-from src.ledger.history import end_attempt, move, move_all
-from src.ledger.schema import attempts, contents, messages
+from src.ledger.history import drop_ending, hold, move, write_endings, write_untried
+from src.ledger.schema import contents, messages
 from src.ledger.senders import is_alive
 from src.ledger.states import CLAIMABLE, State
 from src.ledger.store import Ledger, chunks
 
 __all__ = [
+    "Ending",
     "Gate",
-    "begin_attempt",
+    "begin_attempts",
     "claim_messages",
-    "fail_unsent",
-    "finish_attempt",
+    "fail_untried",
+    "finish_attempts",
     "read_contents",
     "recover",
     "resolve",
@@ -27,7 +29,14 @@ __all__ = [
 Gate = Callable[[Connection, Sequence[Row]], dict[str, str]]
 """Given messages, the reason against each that may not be sent, by message key."""
 
-_NEVER_TRIED = 0
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended: SENT, DEFERRED until `next_at`, FAILED or UNKNOWN."""
+
+    state: State
+    reason: str | None = None
+    next_at: dt.datetime | None = None
 
 
 def claim_messages(
@@ -37,7 +46,7 @@ def claim_messages(
     channel: str,
     gate: Gate,
     denied_at: dt.datetime,
-    n_rows: int = 50,
+    n_rows: int = 64,
     lease_seconds: float = 120.0,
 ) -> tuple[list[Row], int]:
     """Claim the next messages; those the gate denies become SUPPRESSED in the same transaction.
@@ -54,7 +63,7 @@ def claim_messages(
         The contact policy, evaluated inside the transaction.
     denied_at : datetime
         Time of denials on the run's clock.
-    n_rows : int, default 50
+    n_rows : int, default 64
         Messages per claim.
     lease_seconds : float, default 120
         After so many seconds another sender may take the claim over.
@@ -67,86 +76,74 @@ def claim_messages(
         Messages that became SUPPRESSED. Both are empty when the queue is.
     """
     now = ledger.now()
+    until = now + dt.timedelta(seconds=lease_seconds)
     with ledger.write() as connection:
         rows = connection.execute(_next(campaign_id, channel, now, n_rows)).all()
         denials = gate(connection, rows) if rows else {}
         allowed = [row for row in rows if row.message_key not in denials]
-        until = now + dt.timedelta(seconds=lease_seconds)
-        move_all(connection, allowed, State.CLAIMED, now, sender=sender, leased_until=until)
-        for row in rows:
-            if row.message_key in denials:
-                _suppress(connection, row, denials[row.message_key], now, denied_at)
-        keys = [row.message_key for row in allowed]
-        claims = connection.execute(
-            select(messages)
-            .where(messages.c.message_key.in_(keys))
-            .order_by(messages.c.message_key)
-        ).all()
-    return list(claims), len(denials)
+        move(connection, allowed, State.CLAIMED, now, sender=sender, leased_until=until)
+        for reason in sorted(set(denials.values())):
+            denied = [row for row in rows if denials.get(row.message_key) == reason]
+            move(connection, denied, State.SUPPRESSED, now, reason)
+            write_untried(connection, denied, State.SUPPRESSED, reason, denied_at)
+        return _read(connection, [row.message_key for row in allowed]), len(denials)
 
 
-def begin_attempt(
-    ledger: Ledger, claim: Row, transport: str, attempted_at: dt.datetime
-) -> Row | None:
-    """Write TRANSMITTING, durably, before a channel is touched.
+def begin_attempts(
+    ledger: Ledger, claims: Sequence[Row], transport: str, attempted_at: dt.datetime
+) -> list[Row]:
+    """Write TRANSMITTING, durably, before the channel is touched for any of the claims.
 
     Returns
     -------
-    Row or None
-        The message as it now is; None if the claim was lost: then it must not be sent.
+    list of Row
+        The messages that may now be sent; a claim that was lost is not among them.
     """
-    attempt = claim.attempt + 1
     with ledger.write() as connection:
-        is_held = move(
+        held = hold(connection, claims)
+        move(
             connection,
-            claim,
+            held,
             State.TRANSMITTING,
             ledger.now(),
-            attempt=attempt,
+            attempt_change=1,
             transport=transport,
             attempted_at=attempted_at,
         )
-        return _read(connection, claim.message_key) if is_held else None
+        return _read(connection, [row.message_key for row in held])
 
 
-def finish_attempt(
-    ledger: Ledger,
-    message: Row,
-    state: State,
-    reason: str | None = None,
-    next_at: dt.datetime | None = None,
-) -> bool:
-    """Write how the attempt ended: SENT, DEFERRED, FAILED or UNKNOWN.
+def finish_attempts(ledger: Ledger, endings: dict[Row, Ending]) -> list[Row]:
+    """Write how begun attempts ended.
 
     Returns
     -------
-    bool
-        False if another sender has declared the attempt UNKNOWN meanwhile; what this one
-        knows is then not believed.
+    list of Row
+        Messages whose ending was written. The others were declared UNKNOWN by another sender
+        meanwhile; what this one knows of them is no longer believed.
     """
     with ledger.write() as connection:
-        is_held = move(
-            connection, message, state, ledger.now(), reason, next_at=next_at, leased_until=None
-        )
-        if is_held:
-            _end(connection, message, state, reason)
-    return is_held
+        held = hold(connection, list(endings))
+        by_key = {row.message_key: ending for row, ending in endings.items()}
+        for ending in set(by_key.values()):
+            rows = [row for row in held if by_key[row.message_key] == ending]
+            state, reason = ending.state, ending.reason
+            values = {"next_at": ending.next_at, "leased_until": None}
+            move(connection, rows, state, ledger.now(), reason, **values)
+            write_endings(connection, rows, state, reason)
+    return held
 
 
-def fail_unsent(ledger: Ledger, claim: Row, reason: str, failed_at: dt.datetime) -> bool:
-    """End a claimed message that cannot be made, without an attempt."""
+def fail_untried(ledger: Ledger, reasons: dict[Row, str], failed_at: dt.datetime) -> list[Row]:
+    """End claimed messages that cannot be made, without an attempt; returns those still held."""
     with ledger.write() as connection:
-        is_held = move(connection, claim, State.FAILED, ledger.now(), reason, leased_until=None)
-        if is_held:
-            end_attempt(
-                connection,
-                claim.message_key,
-                _NEVER_TRIED,
-                State.FAILED,
-                failed_at,
-                reason=reason,
-            )
-    return is_held
+        held = hold(connection, list(reasons))
+        by_key = {row.message_key: reason for row, reason in reasons.items()}
+        for reason in sorted(set(by_key.values())):
+            rows = [row for row in held if by_key[row.message_key] == reason]
+            move(connection, rows, State.FAILED, ledger.now(), reason, leased_until=None)
+            write_untried(connection, rows, State.FAILED, reason, failed_at)
+    return held
 
 
 def recover(ledger: Ledger, campaign_id: str, channel: str) -> tuple[int, int]:
@@ -160,25 +157,21 @@ def recover(ledger: Ledger, campaign_id: str, channel: str) -> tuple[int, int]:
     n_requeued, n_unknown : int
     """
     now = ledger.now()
+    query = select(messages).where(
+        messages.c.campaign_id == campaign_id,
+        messages.c.channel == channel,
+        messages.c.state.in_([State.CLAIMED, State.TRANSMITTING]),
+    )
     with ledger.write() as connection:
-        held = connection.execute(
-            select(messages)
-            .where(
-                messages.c.campaign_id == campaign_id,
-                messages.c.channel == channel,
-                messages.c.state.in_([State.CLAIMED, State.TRANSMITTING]),
-            )
-            .with_for_update(skip_locked=True)
-        ).all()
+        held = connection.execute(query.with_for_update(skip_locked=True)).all()
         living = {name for name in {row.sender for row in held} if is_alive(ledger, name)}
         left = [row for row in held if row.sender not in living or row.leased_until < now]
         claimed = [row for row in left if row.state == State.CLAIMED]
         begun = [row for row in left if row.state == State.TRANSMITTING]
         reason = "sender stopped"
-        move_all(connection, claimed, State.PLANNED, now, reason=reason, leased_until=None)
-        move_all(connection, begun, State.UNKNOWN, now, reason=reason, leased_until=None)
-        for row in begun:
-            _end(connection, row, State.UNKNOWN, reason)
+        move(connection, claimed, State.PLANNED, now, reason, leased_until=None)
+        move(connection, begun, State.UNKNOWN, now, reason, leased_until=None)
+        write_endings(connection, begun, State.UNKNOWN, reason)
     return len(claimed), len(begun)
 
 
@@ -199,16 +192,17 @@ def resolve(ledger: Ledger, message_key: str, was_sent: bool) -> None:
     LedgerError
         If there is no such message or it is not UNKNOWN.
     """
+    reason = "decided by a person"
     with ledger.write() as connection:
-        message = _read(connection, message_key)
-        if message is None or message.state != State.UNKNOWN:
-            found = "none" if message is None else message.state
+        found = _read(connection, [message_key])
+        if not found or found[0].state != State.UNKNOWN:
             raise LedgerError(
-                f"Expected an UNKNOWN message under {message_key[:12]}…, found {found}; "
-                "list them with unresolved()."
+                f"Expected an UNKNOWN message under {message_key[:12]}…, found "
+                f"{found[0].state if found else 'none'}; list them with unresolved()."
             )
-        shown = State.RESOLVED_SENT if was_sent else None
-        _resolve(connection, message, was_sent, shown, "decided by a person", ledger.now())
+        _resolve(connection, found[0], was_sent, reason, ledger.now())
+        if was_sent:
+            write_endings(connection, found, State.RESOLVED_SENT, reason)
 
 
 def resolve_by_evidence(
@@ -231,14 +225,17 @@ def resolve_by_evidence(
         messages.c.state == State.UNKNOWN,
         messages.c.transport == transport,
     )
+    n_settled = 0
     with ledger.write() as connection:
-        rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-        evidence = {row: was_delivered(row.message_key) for row in rows}
-        known = {row: answer for row, answer in evidence.items() if answer is not None}
-        for row, answer in known.items():
-            shown = State.SENT if answer else None
-            _resolve(connection, row, answer, shown, f"seen in {transport}", ledger.now())
-    return len(known)
+        for row in connection.execute(query.with_for_update(skip_locked=True)).all():
+            was_sent = was_delivered(row.message_key)
+            if was_sent is None:
+                continue
+            n_settled += 1
+            _resolve(connection, row, was_sent, f"seen in {transport}", ledger.now())
+            if was_sent:
+                write_endings(connection, [row], State.SENT, None)
+    return n_settled
 
 
 def read_contents(ledger: Ledger, hashes: Sequence[str]) -> dict[str, Row]:
@@ -268,48 +265,19 @@ def _next(campaign_id: str, channel: str, now: dt.datetime, n_rows: int) -> Sele
     )
 
 
-def _read(connection: Connection, key: str) -> Row | None:
-    return connection.execute(select(messages).where(messages.c.message_key == key)).one_or_none()
-
-
-def _suppress(
-    connection: Connection, row: Row, reason: str, now: dt.datetime, denied_at: dt.datetime
-) -> None:
-    move_all(connection, [row], State.SUPPRESSED, now, reason=reason)
-    end_attempt(
-        connection, row.message_key, _NEVER_TRIED, State.SUPPRESSED, denied_at, reason=reason
-    )
-
-
-def _end(connection: Connection, message: Row, state: State, reason: str | None) -> None:
-    end_attempt(
-        connection,
-        message.message_key,
-        message.attempt,
-        state,
-        message.attempted_at,
-        message.transport,
-        reason,
-    )
+def _read(connection: Connection, keys: Sequence[str]) -> list[Row]:
+    column = messages.c.message_key
+    return [
+        row
+        for piece in chunks(keys)
+        for row in connection.execute(select(messages).where(column.in_(piece)).order_by(column))
+    ]
 
 
 def _resolve(
-    connection: Connection,
-    message: Row,
-    was_sent: bool,
-    shown: State | None,
-    reason: str,
-    now: dt.datetime,
+    connection: Connection, row: Row, was_sent: bool, reason: str, now: dt.datetime
 ) -> None:
-    """Settle one UNKNOWN; an attempt that reached nobody is taken back and its number with it."""
-    if was_sent:
-        move_all(connection, [message], State.RESOLVED_SENT, now, reason=reason)
-        _end(connection, message, shown, None if shown == State.SENT else reason)
-        return
-    state, attempt = State.RESOLVED_NOT_SENT, message.attempt - 1
-    move_all(connection, [message], state, now, reason=reason, attempt=attempt)
-    connection.execute(
-        delete(attempts).where(
-            attempts.c.message_key == message.message_key, attempts.c.attempt == message.attempt
-        )
-    )
+    """Settle one UNKNOWN; an attempt that reached nobody is taken back, its number too."""
+    state = State.RESOLVED_SENT if was_sent else State.RESOLVED_NOT_SENT
+    move(connection, [row], state, now, reason, attempt_change=0 if was_sent else -1)
+    drop_ending(connection, row)

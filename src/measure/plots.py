@@ -16,25 +16,33 @@ def plot_arms(results: pd.DataFrame, mde_value: float) -> Axes:
     rows = results[results["segment"].eq(ALL)]
     adjusted = rows[rows["metric"].eq("profit_per_customer")].set_index("arm")
     plain = rows[rows["metric"].eq(PLAIN)].set_index("arm").reindex(adjusted.index)
-    order = [ANY_ACTION, *[arm for arm in adjusted.index if arm != ANY_ACTION]][::-1]
+    order = list(adjusted.index)[::-1]
     axes = new_axes(
         _arms_message(adjusted),
         "profit per customer, treated minus control (shop currency)",
         "",
         size=(7.8, 1.8 + 0.6 * len(order)),
     )
-    axes.axvspan(-mde_value, mde_value, color="#eef1f4", zorder=0, label="too small to be detected")
+    axes.axvspan(
+        -mde_value,
+        mde_value,
+        color="#eef1f4",
+        zorder=0,
+        label="too small to be detected, any action",
+    )
     _whiskers(axes, plain.loc[order], 0.13, MUTED, "plain difference of means")
     _whiskers(axes, adjusted.loc[order], -0.13, ACCENT, "adjusted by the window before")
     axes.axvline(0, color="#52606d", lw=1)
     axes.set_yticks(range(len(order)), [name.replace("_", " ") for name in order])
     axes.set_ylim(-0.6, len(order) - 0.4)
     axes.grid(axis="y", visible=False)
-    axes.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.22), fontsize=8.5)
+    axes.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.22), fontsize=8.5, frameon=False)
     return axes
 
 
 def _arms_message(adjusted: pd.DataFrame) -> str:
+    if ANY_ACTION not in adjusted.index:
+        return "Too few customers to compare anything"
     row = adjusted.loc[ANY_ACTION]
     if row["lower"] > 0:
         return "The campaign earned more than it cost"
@@ -56,8 +64,8 @@ def plot_segments(results: pd.DataFrame) -> Axes:
     ].sort_values("segment", ascending=False)
     n_clear = int((rows["lower"].gt(0) | rows["upper"].lt(0)).sum())
     axes = new_axes(
-        f"{n_clear or 'No'} segment{'' if n_clear == 1 else 's'} of {len(rows)} "
-        f"clear{'s' if n_clear == 1 else ''} zero when all are read together",
+        f"{n_clear or 'None'} of {len(rows)} segments clear{'' if n_clear > 1 else 's'} zero "
+        "when all are read together",
         "profit per customer, treated minus control (shop currency)",
         "",
         size=(7.8, 1.5 + 0.45 * len(rows)),
@@ -84,18 +92,30 @@ def plot_balance(
 ) -> Figure:
     """Sizes of the arms against plan, and their profit before anything was sent."""
     is_broken = srm_p_value < srm_threshold
-    message = (
-        "The arms do not have the planned sizes" if is_broken else "The arms have the planned sizes"
-    )
     n_off = int((balance["lower"].gt(0) | balance["upper"].lt(0)).sum())
-    message += f"; {n_off or 'none'} of {len(balance)} differed from control beforehand"
-    figure, (left, right) = new_row(message, 2)
+    figure, (left, right) = new_row(
+        f"The arms {'do not ' if is_broken else ''}have the planned sizes; "
+        f"{n_off or 'none'} of {len(balance)} differed from control beforehand",
+        2,
+        size=(9.6, 1.9 + 0.5 * len(ratio)),
+    )
     height = np.arange(len(ratio))[::-1]
-    left.barh(height, 100 * ratio["found_share"], color=BAD if is_broken else ACCENT, height=0.5)
-    left.scatter(100 * ratio["planned_share"], height, marker="|", s=700, c="#323f4b", label="plan")
+    planned, n = ratio["planned_share"], ratio["n_found"].sum()
+    chance = 1.96 * np.sqrt((planned * (1 - planned)).clip(lower=0) / max(n, 1))
+    left.barh(
+        height,
+        200 * chance,
+        left=100 * (planned - chance),
+        height=0.4,
+        color="#d5dae0",
+        label="planned, give or take chance",
+    )
+    color = BAD if is_broken else ACCENT
+    left.scatter(100 * ratio["found_share"], height, color=color, s=46, zorder=3, label="found")
     left.set_yticks(height, [name.replace("_", " ") for name in ratio.index])
+    left.set_ylim(-0.6, len(ratio) - 0.4)
     left.set_xlabel("share of the experiment (%)")
-    left.legend(loc="lower right", fontsize=8.5)
+    left.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=8.5, frameon=False)
     height = np.arange(len(balance))[::-1]
     right.hlines(height, balance["lower"], balance["upper"], color=ACCENT, lw=2.2)
     right.scatter(balance["difference_value"], height, color=ACCENT, s=46, zorder=3)

@@ -11,7 +11,15 @@ from src.measure.lift import (
     estimate_lift,
 )
 
-__all__ = ["ALL", "ANY_ACTION", "METRICS", "build_results", "campaign_lift", "unadjusted_lift"]
+__all__ = [
+    "ALL",
+    "ANY_ACTION",
+    "METRICS",
+    "build_results",
+    "campaign_lift",
+    "campaign_weights",
+    "unadjusted_lift",
+]
 
 ALL = "all"
 ANY_ACTION = "any_action"
@@ -46,6 +54,12 @@ def campaign_lift(outcomes: pd.DataFrame, level: float, column: str = "profit_va
 def unadjusted_lift(outcomes: pd.DataFrame, level: float, column: str = "profit_value") -> Lift:
     """Give the same by a plain difference of means: the baseline that adjusting has to beat."""
     return _lift(outcomes, ANY_ACTION, column, level, is_adjusted=False)
+
+
+def campaign_weights(outcomes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the headline, and who is treated, in the order of `outcomes`."""
+    is_treated = outcomes["is_treated"].to_numpy()
+    return effect_on_treated_weights(outcomes["pscore"].to_numpy(), is_treated), is_treated
 
 
 def build_results(
@@ -121,14 +135,10 @@ def _row(segment: str, arm: str, metric: str, lift: Lift, scale: float) -> tuple
 
 
 def _lift(outcomes: pd.DataFrame, arm: str, column: str, level: float, is_adjusted: bool) -> Lift:
+    weight, is_treated = campaign_weights(outcomes)
     if arm != ANY_ACTION:
         outcomes = outcomes[outcomes["action"].isin([CONTROL, arm])]
-    is_treated = outcomes["is_treated"].to_numpy()
-    pscore = outcomes["pscore"].to_numpy()
-    weight = (
-        effect_on_treated_weights(pscore, is_treated)
-        if arm == ANY_ACTION
-        else effect_on_all_weights(pscore)
-    )
+        is_treated = outcomes["is_treated"].to_numpy()
+        weight = effect_on_all_weights(outcomes["pscore"].to_numpy())
     covariate = outcomes[f"before_{column}"].to_numpy() if is_adjusted else None
     return estimate_lift(outcomes[column].to_numpy(), is_treated, weight, covariate, level)

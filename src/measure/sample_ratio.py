@@ -103,7 +103,7 @@ def balance_before(outcomes: pd.DataFrame, arms: tuple[str, ...], level: float) 
     arms : tuple of str
         All arms, control first.
     level : float
-        Level of the intervals.
+        Level at which all intervals hold together (Bonferroni).
 
     Returns
     -------
@@ -118,7 +118,7 @@ def balance_before(outcomes: pd.DataFrame, arms: tuple[str, ...], level: float) 
             pair["before_profit_value"].to_numpy(),
             pair["action"].eq(arm).to_numpy(),
             effect_on_all_weights(pair["pscore"].to_numpy()),
-            level=level,
+            level=1 - (1 - level) / max(len(arms) - 1, 1),
         )
         rows.append((arm, lift.estimate, lift.lower, lift.upper, lift.n_treated, lift.n_control))
     names = ["arm", "difference_value", "lower", "upper", "n_treated", "n_control"]

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 import math
 
+import pandas as pd
+from scipy import stats
+
 from src.decide.power import detectable_effect
 from src.measure.lift import Lift
 
@@ -15,6 +18,8 @@ __all__ = [
     "choose_verdict",
     "customers_needed",
     "detectable_now",
+    "planned_and_found",
+    "summarize_lift",
     "truth_sentence",
 ]
 
@@ -120,6 +125,8 @@ def truth_sentence(lift: Lift, mode: str, cost_per_customer: float) -> str:
     """In a dry run say what is known to be true, and whether the interval holds it."""
     if mode != "dry_run":
         return "Messages really went out, so the true effect is not known."
+    if lift.n_treated == 0:
+        return "**This was a dry run, and nobody was assigned an action.**"
     text = (
         "**This was a dry run: nobody received anything.** It is an A/A test: the true effect on "
         "what customers buy is zero, and all that is left is the planned cost of the messages, "
@@ -132,3 +139,57 @@ def truth_sentence(lift: Lift, mode: str, cost_per_customer: float) -> str:
         return text + " The interval holds that truth."
     miss = f"{1 - lift.level:.0%}"
     return text + f" The interval misses it, as one in {1 / (1 - lift.level):.0f} ({miss}) must."
+
+
+def planned_and_found(lift: Lift, mde_planned: float, explained_planned: float) -> pd.DataFrame:
+    """Set what was foreseen before the campaign beside what its outcomes say.
+
+    Returns
+    -------
+    DataFrame
+        Rows: effect detectable per customer, half width of the interval (shop currency), part of
+        the variance that the window before explains (0-1). Columns `planned`, `found`.
+    """
+    planned_error = mde_planned / detectable_effect(1.0, 1.0)
+    half_planned = planned_error * stats.norm.ppf((1 + lift.level) / 2)
+    return pd.DataFrame(
+        {
+            "planned": [mde_planned, half_planned, explained_planned],
+            "found": [
+                detectable_now(lift),
+                (lift.upper - lift.lower) / 2,
+                lift.variance_reduction,
+            ],
+        },
+        index=["detectable per customer", "half width of the interval", "explained by the past"],
+    )
+
+
+def summarize_lift(lift: Lift, verdict: Verdict) -> dict[str, float | int | str | None]:
+    """Name the headline numbers for the record.
+
+    Returns
+    -------
+    dict
+        `incremental_profit`, `lower`, `upper`, `mde` (totals over the treated, shop currency),
+        the same per customer, `level`, `n_treated`, `n_control`, `cuped_variance_reduction`,
+        `n_planned_needed`, `verdict` and `reason`.
+    """
+    mde = detectable_now(lift)
+    return {
+        "incremental_profit": lift.n_treated * lift.estimate,
+        "lower": lift.n_treated * lift.lower,
+        "upper": lift.n_treated * lift.upper,
+        "mde": lift.n_treated * mde,
+        "incremental_profit_per_customer": lift.estimate,
+        "lower_per_customer": lift.lower,
+        "upper_per_customer": lift.upper,
+        "mde_per_customer": mde,
+        "level": lift.level,
+        "n_treated": lift.n_treated,
+        "n_control": lift.n_control,
+        "cuped_variance_reduction": lift.variance_reduction,
+        "n_planned_needed": customers_needed(lift),
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+    }

@@ -81,6 +81,12 @@ _WINDOWS = {
     "n_exposures_365": 365,
 }
 
+_WORDS = {
+    "gap_std_days": "spread of the gaps between days with an order",
+    "overdue_ratio": "days since the last order over the mean gap",
+    "top_department_share": "share of spend in the top department",
+}
+
 
 def purchase_columns(history_days: int) -> tuple[str, ...]:
     """Profile columns that mean the same at every snapshot.
@@ -176,5 +182,5 @@ def column_words(feature: str) -> str:
     if level:
         return f"{column.replace('_', ' ')}: {level}"
     meanings = {known.name: known.meaning for known in table_contract("profiles").columns}
-    words = meanings.get(column, column.replace("_", " ")).rstrip(".")
+    words = (meanings | _WORDS).get(column, column.replace("_", " ")).rstrip(".")
     return words[0].lower() + words[1:]

@@ -28,12 +28,10 @@ __all__ = [
 
 
 def plot_snapshots(
-    snapshots: tuple[Snapshot, ...], labelled: dict[str, pd.DataFrame], days_shown: int = 42
+    snapshots: tuple[Snapshot, ...], labelled: dict[str, pd.DataFrame], days_shown: int = 56
 ) -> Axes:
     """Draw for each snapshot the days that features see and the days that labels see."""
-    axes = new_axes(
-        "No outcome window touches another, and features end before each", "date (UTC)", "snapshot"
-    )
+    axes = new_axes("Learnt on earlier weeks, tested on the latest", "date (UTC)", "snapshot")
     for row, snapshot in enumerate(reversed(snapshots)):
         taken, until = parse_date(snapshot.as_of_date), parse_date(snapshot.label_until)
         start, end = mdates.date2num(taken) + 1, mdates.date2num(until) + 1
@@ -46,12 +44,7 @@ def plot_snapshots(
         middle = (start + end) / 2
         axes.text(middle, row, label, color="white", ha="center", va="center", fontsize=8.5)
         axes.text(
-            start - 1,
-            row,
-            "features, back to the first order",
-            ha="right",
-            va="center",
-            fontsize=8.5,
+            start - 2, row, "← features: all days before", ha="right", va="center", fontsize=8.5
         )
     axes.set_yticks(range(len(snapshots)), [s.role for s in reversed(snapshots)])
     axes.xaxis_date()
@@ -80,6 +73,7 @@ def plot_candidates(comparison: Comparison) -> Axes:
             textcoords="offset points",
             ha="center",
             fontsize=8.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     axes.axvline(0, color="#52606d", linewidth=1)
     names = [CANDIDATE_WORDS[name] for name in table["candidate"]]
@@ -157,8 +151,9 @@ def plot_deciles(comparison: Comparison) -> Axes:
     axes.axhline(y.mean(), color="#52606d", linewidth=1, linestyle="--", label="all test customers")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xticks(table["part"])
-    axes.set_ylim(0, 1.02)
-    axes.legend(loc="lower left", framealpha=0.9, frameon=True)
+    axes.set_ylim(0, 1.17)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.legend(loc="upper left", ncols=3)
     return axes
 
 
@@ -167,8 +162,13 @@ def plot_drivers(model: PurchaseModel, n_shown: int = 10) -> Axes:
     drivers = model.candidate.drivers()
     order = drivers["effect"].abs().sort_values(ascending=False, kind="stable").index[:n_shown]
     shown = drivers.loc[order[::-1]]
-    axes = new_axes(_drivers_message(shown), model.candidate.effect_unit, "", size=(7.6, 4.2))
-    colors = [GOOD if effect > 0 else BAD for effect in shown["effect"]]
+    unit = model.candidate.effect_unit
+    has_direction = bool((drivers["effect"] < 0).any())
+    xlabel = f"{unit}; green raises the probability, red lowers it" if has_direction else unit
+    axes = new_axes(_drivers_message(shown), xlabel, "", size=(7.6, 4.2))
+    colors = [
+        BAD if effect < 0 else GOOD if has_direction else ACCENT for effect in shown["effect"]
+    ]
     axes.barh(np.arange(len(shown)), shown["effect"], color=colors)
     axes.set_yticks(np.arange(len(shown)), shown["driver"])
     axes.axvline(0, color="#52606d", linewidth=1)

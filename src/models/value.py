@@ -199,15 +199,14 @@ def predict_value(
     horizon_days: int,
     discount_rate: float,
     margin_share: float,
-    calibration_factor: float = 1.0,
 ) -> pd.DataFrame:
     r"""Score every customer: alive, order days and their value to come, lifetime value.
 
-    .. math:: \text{clv} = m\, f\, E[M] \sum_k \frac{E[Y(t_k)] - E[Y(t_{k-1})]}
+    .. math:: \text{clv} = m\, E[M] \sum_k \frac{E[Y(t_k)] - E[Y(t_{k-1})]}
               {(1 + d)^{(t_{k-1} + t_k) / 2}}
 
-    over the weeks of the horizon, with margin share m, calibration factor f, expected value of an
-    order day E[M] and yearly discount rate d.
+    over the weeks of the horizon, with margin share m, expected value of an order day E[M] and
+    yearly discount rate d.
 
     Parameters
     ----------
@@ -220,8 +219,6 @@ def predict_value(
         Of a year, such as 0.10.
     margin_share : float
         Margin as a share of order value, 0-1.
-    calibration_factor : float, default 1
-        Multiplies the expected order days; measured on a hold-out.
 
     Returns
     -------
@@ -233,12 +230,12 @@ def predict_value(
     middle = (edges[1:] + edges[:-1]) / 2 * _DAYS_PER_WEEK / _DAYS_PER_YEAR
     discounted = np.diff(totals, axis=0).T @ (1 + discount_rate) ** -middle
     values = expect_values(model, btyd)
-    clv = margin_share * calibration_factor * values * discounted
+    clv = margin_share * values * discounted
     return pd.DataFrame(
         {
             "customer_id": btyd["customer_id"].to_numpy(),
             "p_alive": _expect_alive(model, btyd),
-            "expected_orders": calibration_factor * totals[-1],
+            "expected_orders": totals[-1],
             "expected_order_value": values,
             "clv": np.maximum(clv, 0.0),
         }

@@ -1,16 +1,13 @@
 """Was lifetime value right the last time? The model of weeks ago against what then happened."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import ibis
 from ibis.expr.types import Table
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from src.data.window import days_after, parse_date
-from src.errors import ParameterError
 from src.metrics.intervals import (
     Interval,
     bootstrap_difference,
@@ -23,10 +20,7 @@ __all__ = [
     "FREQUENCY_CLASSES",
     "Holdout",
     "check_holdout",
-    "check_independence",
-    "choose_factor",
-    "describe_holdout",
-    "describe_value_model",
+    "check_holdouts",
 ]
 
 FREQUENCY_CLASSES = (0, 1, 2, 3, 5, 8, 12, 20, 40)
@@ -164,7 +158,7 @@ def _compare_weeks(
 
 
 def _spread_of_total(counts: np.ndarray, n_customers: int) -> float:
-    """Standard error of a total over customers, those without any order day included."""
+    """Give the standard error of a total over customers, those without an order day included."""
     if n_customers < 2:
         return 0.0
     mean = counts.sum() / n_customers
@@ -193,116 +187,36 @@ def _ratio(actual: np.ndarray, predicted: np.ndarray) -> float:
     return float(actual.sum() / total) if total > 0 else float("nan")
 
 
-def choose_factor(holdout: Holdout, calibration: Literal["none", "when_clear"]) -> float:
-    """Choose what to multiply expected order days by.
+def check_holdouts(
+    order_days: Table,
+    as_of_date: str,
+    holdout_days: int = 56,
+    max_holdouts: int = 3,
+    min_customers: int = 50,
+    seed: int = 0,
+) -> list[Holdout]:
+    """Try the model on the last hold-out and on earlier ones before it, newest first.
+
+    An earlier one is tried only where at least as many days of orders lie before its cut as it
+    is long.
 
     Parameters
     ----------
-    holdout : Holdout
-    calibration : {"none", "when_clear"}
-        ``when_clear`` takes actual over predicted if its interval leaves 1 out: a clear bias is
-        mended, noise is not chased.
-
-    Raises
-    ------
-    ParameterError
-        If `calibration` is anything else.
-    """
-    if calibration not in ("none", "when_clear"):
-        raise ParameterError(
-            f"Expected calibration to be 'none' or 'when_clear', found {calibration!r}."
-        )
-    ratio = holdout.ratio
-    if calibration == "none" or ratio is None or not (ratio.lower > 1 or ratio.upper < 1):
-        return 1.0
-    return ratio.estimate
-
-
-def check_independence(btyd: pd.DataFrame, seed: int = 0) -> Interval | None:
-    """Rank correlation of frequency and mean value among repeat buyers.
-
-    Lifetime value multiplies the two as if they had nothing to do with each other.
-
-    Parameters
-    ----------
-    btyd : DataFrame
-        As from `src.models.value.build_btyd`.
-    seed : int, default 0
-        Of the resampled interval (95 %, over customers).
+    order_days, as_of_date, holdout_days, min_customers, seed
+        As in `check_holdout`.
+    max_holdouts : int, default 3
+        How many at most.
 
     Returns
     -------
-    Interval or None
-        Spearman's correlation, -1 to 1; None with fewer than three repeat buyers, or where one
-        of the two does not vary.
+    list of Holdout
+        At least the newest, which may be empty.
     """
-    repeat = btyd[btyd["btyd_frequency"] > 0]
-    ranks = [rankdata(repeat[name]) for name in ("btyd_frequency", "mean_day_value")]
-    if len(repeat) < 3 or any(np.ptp(rank) == 0 for rank in ranks):
-        return None
-    return bootstrap_interval(_correlation, *ranks, seed=seed)
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    spread = np.sqrt((first @ first) * (second @ second))
-    return float(first @ second / spread) if spread > 0 else float("nan")
-
-
-def describe_value_model(model: ValueModel, facts: dict) -> str:
-    """Say in Markdown what was fitted, and what was not and why."""
-    people = (
-        f"{facts['n_customers']:,} customers, {facts['n_repeat_buyers']:,} of them bought again."
-    )
-    if model.orders is None:
-        return (
-            f"**Pooled rates only.** {people} That is too little for BG/NBD, so everybody is "
-            f"expected at the common {model.pooled_rate:.2f} order days a week and dropping out is "
-            "not modelled (`p_alive` is 1; the common rate includes those who left)."
-        )
-    a, b = model.orders.a, model.orders.b
-    text = (
-        f"{people} After each order day a customer drops out with probability "
-        f"{a / (a + b):.2%} on average; while active, the mean rate is "
-        f"{model.orders.r / model.orders.alpha:.2f} order days a week."
-    )
-    if not facts["order_model"]["is_converged"]:
-        text += (
-            " A parameter ran to its bound: one side of the model (mostly dropping out) is not "
-            "visible in this history, and the predictions are those of that limit."
-        )
-    if model.values is None:
-        return text + (
-            f" **No value model:** too few paid order days, or no finite mean, so every order day "
-            f"is taken at the common {model.pooled_value:.2f}."
-        )
-    return text + f" The mean order day is worth {model.values.mean_value:.2f}."
-
-
-def describe_holdout(holdout: Holdout) -> str:
-    """Say in Markdown how the prediction fared, against what happened and the baseline."""
-    if holdout.ratio is None or holdout.mae_gain is None:
-        return (
-            f"**No hold-out:** nobody had ordered by {holdout.cut_date}, "
-            f"{holdout.holdout_days} days before the as-of date, so the model is untried here."
-        )
-    ratio, gain = holdout.ratio, holdout.mae_gain
-    actual, predicted, baseline = (
-        holdout.customers[f"{name}_orders"].sum() for name in ("actual", "predicted", "baseline")
-    )
-    biased = "a clear bias" if ratio.lower > 1 or ratio.upper < 1 else "no clear bias"
-    verdict = (
-        "The model is closer than the baseline"
-        if gain.lower > 0
-        else "The baseline is closer than the model"
-        if gain.upper < 0
-        else "Model and baseline cannot be told apart"
-    )
-    return (
-        f"In the {holdout.holdout_days} days after {holdout.cut_date}, {ratio.n:,} known customers "
-        f"had **{actual:,.0f} order days; the model had said {predicted:,.0f}**, and carrying on at "
-        f"the past rate would have given {baseline:,.0f}. Actual over predicted is "
-        f"{ratio.estimate:.3f} [{ratio.lower:.3f}, {ratio.upper:.3f}]: {biased}. {verdict}: its mean "
-        f"absolute error per customer is smaller by {gain.estimate:.3f} "
-        f"[{gain.lower:.3f}, {gain.upper:.3f}] order days."
-    )
+    holdouts = [check_holdout(order_days, as_of_date, holdout_days, min_customers, seed)]
+    first = order_days.order_date.min().execute()
+    for back in range(1, max_holdouts):
+        end = days_after(as_of_date, -back * holdout_days)
+        if pd.isna(first) or str(first)[:10] > days_after(end, -2 * holdout_days):
+            break
+        holdouts.append(check_holdout(order_days, end, holdout_days, min_customers, seed))
+    return holdouts

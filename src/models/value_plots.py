@@ -1,21 +1,21 @@
 """Figures of lifetime value."""
 
+import itertools
+
 from matplotlib.axes import Axes
 import numpy as np
 import pandas as pd
 
-from src.figure import ACCENT, BAD, GOOD, MUTED, new_axes
+from src.figure import ACCENT, BAD, GOOD, MUTED, new_axes, say_nothing
 from src.models.value_holdout import FREQUENCY_CLASSES, Holdout
 
 __all__ = [
     "plot_alive",
     "plot_frequency_classes",
     "plot_holdout_weeks",
-    "plot_independence",
+    "plot_holdouts",
     "plot_value_concentration",
 ]
-
-_N_BINS = 10
 
 
 def plot_holdout_weeks(holdout: Holdout) -> Axes:
@@ -23,7 +23,7 @@ def plot_holdout_weeks(holdout: Holdout) -> Axes:
     weeks = holdout.weeks
     axes = new_axes(_holdout_message(holdout), "weeks after the cut", "order days, cumulated")
     if holdout.ratio is None:
-        return _say_nothing(axes, "nobody known at the cut")
+        return say_nothing(axes, "nobody known at the cut")
     week, actual = np.append(0, weeks["week"]), np.append(0, weeks["actual"])
     axes.fill_between(weeks["week"], weeks["lower"], weeks["upper"], color=MUTED, alpha=0.35, lw=0)
     axes.plot(week, actual, color="black", marker="o", ms=4, label="actual, with 95 % interval")
@@ -41,18 +41,18 @@ def _holdout_message(holdout: Holdout) -> str:
     if not np.isfinite(off):
         return "Nobody ordered in the hold-out"
     side = "above" if off >= 0 else "below"
-    return f"The model of {holdout.cut_date} came out {abs(off):.1%} {side} what then happened"
+    return f"Model of {holdout.cut_date}: {abs(off):.1%} {side} what then happened"
 
 
 def plot_frequency_classes(holdout: Holdout) -> Axes:
     """Draw mean order days per customer by class of past frequency."""
     axes = new_axes(
-        "Past frequency predicts future frequency: actual and predicted by class",
+        "Order days after the cut, by how often they came before",
         "repeat order days before the cut",
         f"order days in {holdout.holdout_days} days, mean",
     )
     if holdout.ratio is None:
-        return _say_nothing(axes, "nobody known at the cut")
+        return say_nothing(axes, "nobody known at the cut")
     classes = _by_class(holdout.customers)
     at = np.arange(len(classes))
     half = 1.96 * classes["actual_spread"] / np.sqrt(classes["n"])
@@ -78,7 +78,7 @@ def plot_frequency_classes(holdout: Holdout) -> Axes:
 def _by_class(customers: pd.DataFrame) -> pd.DataFrame:
     names = [
         f"{low}" if high - low == 1 else f"{low}-{high - 1}"
-        for low, high in zip(FREQUENCY_CLASSES, FREQUENCY_CLASSES[1:], strict=False)
+        for low, high in itertools.pairwise(FREQUENCY_CLASSES)
     ] + [f"{FREQUENCY_CLASSES[-1]}+"]
     edges = [*FREQUENCY_CLASSES, np.inf]
     group = pd.cut(customers["btyd_frequency"], edges, right=False, labels=names)
@@ -97,12 +97,12 @@ def plot_alive(btyd: pd.DataFrame, value_scores: pd.DataFrame) -> Axes:
     silent = (btyd["T"] - btyd["btyd_recency"]).to_numpy()
     n_doubtful = int((value_scores["p_alive"] < 0.5).sum())
     axes = new_axes(
-        f"{n_doubtful:,} of {len(btyd):,} customers have more likely left than not",
+        f"{n_doubtful:,} of {len(btyd):,} customers have probably left",
         "weeks since the last order day",
         "repeat order days so far",
     )
     if not len(btyd):
-        return _say_nothing(axes, "no customers")
+        return say_nothing(axes, "no customers")
     points = axes.scatter(
         silent,
         btyd["btyd_frequency"],
@@ -119,35 +119,29 @@ def plot_alive(btyd: pd.DataFrame, value_scores: pd.DataFrame) -> Axes:
     return axes
 
 
-def plot_independence(btyd: pd.DataFrame) -> Axes:
-    """Draw the mean value of an order day by frequency: flat if the two are independent."""
-    repeat = btyd[btyd["btyd_frequency"] > 0]
+def plot_holdouts(holdouts: list[Holdout]) -> Axes:
+    """Draw actual over predicted of each hold-out, in order days and in money."""
+    known = [holdout for holdout in holdouts if holdout.ratio and holdout.value_ratio][::-1]
     axes = new_axes(
-        "Is a frequent customer's order day worth more? Flat means no",
-        "repeat order days so far (median of the group)",
-        "mean value of an order day (shop currency)",
+        f"How far off the model was, in {len(known)} hold-outs",
+        "actual over predicted, with 95 % interval",
+        "end of what the model saw",
+        size=(7.2, 1.6 + 0.6 * max(len(known), 1)),
     )
-    if len(repeat) < _N_BINS:
-        return _say_nothing(axes, "too few repeat buyers")
-    groups = pd.qcut(repeat["btyd_frequency"], _N_BINS, duplicates="drop")
-    means = repeat.groupby(groups, observed=True).agg(
-        frequency=("btyd_frequency", "median"),
-        value=("mean_day_value", "mean"),
-        error=("mean_day_value", "sem"),
-    )
-    axes.errorbar(
-        means["frequency"], means["value"], 1.96 * means["error"].fillna(0), color=ACCENT, fmt="o-"
-    )
-    axes.axhline(repeat["mean_day_value"].mean(), color=MUTED, ls="--")
-    axes.annotate(
-        "mean of all repeat buyers",
-        (1, repeat["mean_day_value"].mean()),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va="bottom",
-        color="#52606d",
-    )
-    axes.set_ylim(bottom=0)
+    if not known:
+        return say_nothing(axes, "nobody known at the cut")
+    for shift, name, color in ((0.12, "ratio", ACCENT), (-0.12, "value_ratio", GOOD)):
+        intervals = [getattr(holdout, name) for holdout in known]
+        middle = np.array([interval.estimate for interval in intervals])
+        below = middle - [interval.lower for interval in intervals]
+        above = [interval.upper for interval in intervals] - middle
+        at = np.arange(len(known)) + shift
+        label = "order days" if name == "ratio" else "money"
+        axes.errorbar(middle, at, xerr=[below, above], fmt="o", color=color, label=label)
+    axes.axvline(1, color="black", lw=1)
+    axes.set_yticks(range(len(known)), [holdout.cut_date for holdout in known])
+    axes.set_ylim(-0.6, len(known) - 0.4)
+    axes.legend(loc="best")
     return axes
 
 
@@ -163,15 +157,10 @@ def plot_value_concentration(value_scores: pd.DataFrame) -> Axes:
         size=(5.2, 4.2),
     )
     if total <= 0:
-        return _say_nothing(axes, "no value expected")
+        return say_nothing(axes, "no value expected")
     share = np.arange(len(clv) + 1) / len(clv)
     axes.plot(share, np.append(0, np.cumsum(clv)) / total, color=GOOD, lw=2)
     axes.plot([0, 1], [0, 1], color=MUTED, ls="--")
     axes.plot([0.2, 0.2, 0], [0, fifth, fifth], color=MUTED, lw=1)
     axes.set(xlim=(0, 1), ylim=(0, 1.01))
-    return axes
-
-
-def _say_nothing(axes: Axes, why: str) -> Axes:
-    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", color="#52606d")
     return axes

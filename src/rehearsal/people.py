@@ -173,6 +173,6 @@ def _draw(purpose: str, customer_id: str, n_choices: int) -> int:
 
 
 def _share(purpose: str, customer_id: str) -> float:
-    """Number in [0, 1) that depends on nothing but purpose and customer."""
+    """Draw from [0, 1) by hash: nothing but purpose and customer decides."""
     digest = hashlib.sha256(f"invented {purpose}:{customer_id}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

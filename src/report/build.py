@@ -151,8 +151,8 @@ def _read_step(stage: StageRecord, renderer: Any) -> Step:
         return _bare_step(stage)
     try:
         page = renderer.render(stage.notebook)
-    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
-        return _bare_step(stage, f"The executed notebook could not be read ({error}).")
+    except ValueError as error:
+        return _bare_step(stage, f"The executed notebook could not be read: {error}.")
     bare = _bare_step(stage, page.error)
     title = page.title.removeprefix(stage.number).strip(" ·-:") or bare.title
     return Step(

@@ -5,6 +5,8 @@ import re
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
 from bs4 import BeautifulSoup, Tag
+from bs4.dammit import EntitySubstitution
+from bs4.formatter import HTMLFormatter
 
 __all__ = ["clean_html"]
 
@@ -36,11 +38,15 @@ _STYLES = frozenset(
 )
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", re.IGNORECASE)
 _LINK = re.compile(r"(https?://|mailto:|#|[\w.-]+\.html(#|$))", re.IGNORECASE)
-_WITHOUT_TEXT = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _FETCHING_STYLE = re.compile(r"@import[^;]*;?|url\((?!\s*['\"]?data:)[^)]*\)?", re.IGNORECASE)
 _NUMBER = re.compile(r"[−+-]?[\d,.\u202f ]*\d[\d,.]*(e[+-]?\d+)?\s*%?|nan|NaN|None|<NA>|NaT|–|-|")
 _IN_LETTERS = frozenset({"applet", "base", "embed", "iframe", "link", "meta", "object", "script"})
 """Elements that a letter's preview must not have: they run, load or move it."""
+
+_WITHOUT_QUOTES = HTMLFormatter(
+    lambda text: EntitySubstitution.substitute_xml(text).replace('"', "&quot;")
+)
+"""The cleaner escapes a second time what stands in single quotes, so none are written."""
 
 
 def clean_html(markup: str) -> str:
@@ -60,7 +66,7 @@ def clean_html(markup: str) -> str:
     >>> clean_html('<b onclick="x()">5</b><script>x()</script><a href="javascript:x()">y</a>')
     '<b>5</b><a>y</a>'
     """
-    soup = BeautifulSoup(_CLEANER.clean(_WITHOUT_TEXT.sub("", markup)), "html.parser")
+    soup = BeautifulSoup(_CLEANER.clean(_without_code(markup)), "html.parser")
     for link in soup.find_all("a", href=True):
         link["rel"] = "noopener noreferrer"
     for frame in soup.find_all("iframe"):
@@ -68,6 +74,16 @@ def clean_html(markup: str) -> str:
     for table in soup.find_all("table"):
         _dress(soup, table)
     return str(soup)
+
+
+def _without_code(markup: str) -> str:
+    """Drop what the cleaner, which keeps the text of what it drops, would show as text."""
+    if "<" not in markup:
+        return markup
+    soup = BeautifulSoup(markup, "html.parser")
+    for element in soup.find_all(["script", "style"]):
+        element.decompose()
+    return soup.decode(formatter=_WITHOUT_QUOTES)
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:

@@ -161,7 +161,11 @@ class _ProseRenderer(IPythonRenderer):
 
 
 def _read(path: Path) -> NotebookNode:
-    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    try:
+        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        nbformat.validate(notebook)
+    except (AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+        raise ValueError(f"no notebook, {str(error).splitlines()[0]}") from error
     notebook.cells = [
         cell
         for cell in notebook.cells

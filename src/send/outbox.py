@@ -1,7 +1,8 @@
 """Deliver the planned messages of a campaign: each once, or not at all, or known to be unknown."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 import datetime as dt
 import logging
@@ -12,10 +13,11 @@ from src.decide.catalogue import Campaign
 from src.errors import ChannelError
 from src.ledger.people import Person, read_people
 from src.ledger.queue import (
-    begin_attempt,
+    Ending,
+    begin_attempts,
     claim_messages,
-    fail_unsent,
-    finish_attempt,
+    fail_untried,
+    finish_attempts,
     read_contents,
     recover,
     resolve_by_evidence,
@@ -30,7 +32,6 @@ from src.send.policy import find_denials
 
 __all__ = ["deliver"]
 
-_LOST_CLAIM = "LOST_CLAIM"
 _COUNTED = (State.SENT, State.SUPPRESSED, State.FAILED, State.DEFERRED, State.UNKNOWN)
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class _Route:
     clock: Clock
     max_attempts: int
     retry_seconds: float
+    threads: Executor
 
 
 def deliver(
@@ -51,7 +53,7 @@ def deliver(
     channel: Channel,
     campaign: Campaign,
     clock: Clock,
-    batch_rows: int = 50,
+    batch_rows: int = 64,
     max_attempts: int = 3,
     retry_seconds: float = 900.0,
     on_progress: Callable[[int], None] | None = None,
@@ -68,7 +70,7 @@ def deliver(
         Whose messages, and who the sender is.
     clock : callable
         Time that messages and attempts are dated with.
-    batch_rows : int, default 50
+    batch_rows : int, default 64
         Messages per claim.
     max_attempts : int, default 3
         A message deferred so often is FAILED.
@@ -83,15 +85,15 @@ def deliver(
         What this pass did: `n_sent`, `n_suppressed`, `n_failed`, `n_deferred`, `n_unknown`.
     """
     letterhead = build_letterhead(campaign)
-    route = _Route(ledger, channel, letterhead, clock, max_attempts, retry_seconds)
     names = campaign.campaign_id, campaign.channel
     counts: Counter = Counter()
-    with sending(ledger) as sender:
+    with sending(ledger) as sender, ThreadPoolExecutor(channel.n_at_once) as threads:
+        route = _Route(ledger, channel, letterhead, clock, max_attempts, retry_seconds, threads)
         recover(ledger, *names)
         resolve_by_evidence(ledger, *names, channel.name, channel.was_delivered)
         n_requeued = 1
         while n_requeued:
-            while batch := _send_batch(route, sender, names, batch_rows):
+            while (batch := _send_batch(route, sender, names, batch_rows)) is not None:
                 counts.update(batch)
                 if on_progress:
                     on_progress(counts.total())
@@ -101,54 +103,84 @@ def deliver(
     return result
 
 
-def _send_batch(route: _Route, sender: str, names: tuple[str, str], n_rows: int) -> Counter:
-    """Claim, then send one by one; empty once nothing is left to claim."""
+def _send_batch(route: _Route, sender: str, names: tuple[str, str], n_rows: int) -> Counter | None:
+    """Claim, then send in groups; None once nothing is left to claim."""
     claims, n_denied = claim_messages(
         route.ledger, sender, *names, find_denials, route.clock(), n_rows
     )
+    if not claims and not n_denied:
+        return None
+    states = Counter({State.SUPPRESSED: n_denied})
     contents = read_contents(route.ledger, [claim.content_sha256 for claim in claims])
     with route.ledger.read() as connection:
         people = read_people(connection, [claim.customer_id for claim in claims])
-    states = Counter({State.SUPPRESSED: n_denied}) if n_denied else Counter()
-    for claim in claims:
-        person = people.get(claim.customer_id, Person())
-        states[_send(route, claim, contents[claim.content_sha256], person)] += 1
+    n_at_once = route.channel.n_at_once
+    for start in range(0, len(claims), n_at_once):
+        group = claims[start : start + n_at_once]
+        moment = route.clock()
+        envelopes = _compose(route, group, contents, people, moment, states)
+        states.update(_transmit_all(route, group, envelopes, moment))
     return states
 
 
-def _send(route: _Route, claim: Row, content: Row, person: Person) -> str:
-    """Bring one claimed message to an end, or to UNKNOWN."""
-    moment = route.clock()
-    try:
-        envelope = compose(route.letterhead, claim, content, person, moment)
-    except ComposeError as error:
-        is_held = fail_unsent(route.ledger, claim, str(error), moment)
-        return State.FAILED if is_held else _LOST_CLAIM
-    message = begin_attempt(route.ledger, claim, route.channel.name, moment)
-    if message is None:
-        return _LOST_CLAIM
-    state, reason, next_at = _transmit(route, message, envelope)
-    is_held = finish_attempt(route.ledger, message, state, reason, next_at)
-    return state if is_held else _LOST_CLAIM
+def _compose(
+    route: _Route,
+    claims: Sequence[Row],
+    contents: dict[str, Row],
+    people: dict[str, Person],
+    moment: dt.datetime,
+    states: Counter,
+) -> dict[str, Envelope]:
+    """Make the envelopes, by message key; what cannot be made is FAILED."""
+    envelopes, reasons = {}, {}
+    for claim in claims:
+        person = people.get(claim.customer_id, Person())
+        content = contents[claim.content_sha256]
+        try:
+            envelopes[claim.message_key] = compose(route.letterhead, claim, content, person, moment)
+        except ComposeError as error:
+            reasons[claim] = str(error)
+    if reasons:
+        states[State.FAILED] += len(fail_untried(route.ledger, reasons, moment))
+    return envelopes
 
 
-def _transmit(
-    route: _Route, message: Row, envelope: Envelope
-) -> tuple[State, str | None, dt.datetime | None]:
-    """Touch the channel once. Reasons are our own words: a server's reply may hold addresses.
+def _transmit_all(
+    route: _Route, claims: Sequence[Row], envelopes: dict[str, Envelope], moment: dt.datetime
+) -> Counter:
+    """Begin, hand over side by side, finish: two durable writes per group.
 
-    An error that is no `ChannelError` is not caught: the message stays TRANSMITTING, as after
-    a crash, and the next pass finds it UNKNOWN.
+    An error that says nothing about the message stops the pass, after what is known of the
+    others has been written; its own message stays TRANSMITTING, as after a crash, and the
+    next pass finds it UNKNOWN.
     """
+    ready = [claim for claim in claims if claim.message_key in envelopes]
+    begun = begin_attempts(route.ledger, ready, route.channel.name, moment)
+    transmissions = {
+        row: route.threads.submit(_transmit, route, row, envelopes[row.message_key])
+        for row in begun
+    }
+    wait(transmissions.values())
+    errors = [found for done in transmissions.values() if (found := done.exception())]
+    endings = {row: done.result() for row, done in transmissions.items() if not done.exception()}
+    finished = finish_attempts(route.ledger, endings)
+    if errors:
+        raise errors[0]
+    by_key = {row.message_key: ending.state for row, ending in endings.items()}
+    return Counter(by_key[row.message_key] for row in finished)
+
+
+def _transmit(route: _Route, message: Row, envelope: Envelope) -> Ending:
+    """Touch the channel once. Reasons are our own words: a server's reply may hold addresses."""
     try:
         route.channel.deliver(envelope)
     except RefusedError:
-        return State.FAILED, "refused by the channel", None
+        return Ending(State.FAILED, "refused by the channel")
     except ChannelError as error:
         if not error.is_retryable:
-            return State.UNKNOWN, "channel cannot tell", None
+            return Ending(State.UNKNOWN, "channel cannot tell")
         if message.attempt >= route.max_attempts:
-            return State.FAILED, f"not taken in {message.attempt} attempts", None
-        wait = dt.timedelta(seconds=route.retry_seconds * 2 ** (message.attempt - 1))
-        return State.DEFERRED, "not taken yet", route.ledger.now() + wait
-    return State.SENT, None, None
+            return Ending(State.FAILED, f"not taken in {message.attempt} attempts")
+        pause = dt.timedelta(seconds=route.retry_seconds * 2 ** (message.attempt - 1))
+        return Ending(State.DEFERRED, "not taken yet", route.ledger.now() + pause)
+    return Ending(State.SENT)

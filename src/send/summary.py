@@ -4,7 +4,7 @@ import pandas as pd
 
 from src.ledger import Ledger, State, count_states
 
-__all__ = ["count_steps", "describe_states", "summarize_denials"]
+__all__ = ["count_steps", "delivery_sentence", "describe_states", "summarize_denials"]
 
 _MEANINGS = {
     State.PLANNED: "waits to be sent",
@@ -34,6 +34,29 @@ def describe_states(ledger: Ledger, campaign_id: str) -> pd.DataFrame:
     counts = count_states(ledger, campaign_id)
     rows = [(str(state), _MEANINGS[state], counts[state]) for state in State if state in counts]
     return pd.DataFrame(rows, columns=["state", "meaning", "n_messages"])
+
+
+def delivery_sentence(mode: str, n_sent_now: int, n_maildir: int) -> str:
+    """Say in a sentence or two where the messages went.
+
+    Parameters
+    ----------
+    mode : str
+        ``dry_run`` or ``live``.
+    n_sent_now : int
+        Messages this pass handed over.
+    n_maildir : int
+        Files in the run's Maildir.
+    """
+    if mode == "live":
+        return f"**Live: {n_sent_now:,} messages were handed over in this pass.**"
+    if not n_maildir:
+        return "**Dry run: nothing left this machine, and there was no message to write.**"
+    before = "" if n_sent_now else " An earlier pass had already written them, so this one had none to write."
+    return (
+        f"**Dry run: nothing left this machine.** {n_maildir:,} messages lie as files in the "
+        f"run's Maildir, `outbox/maildir/new`; any mail program opens them.{before}"
+    )
 
 
 def summarize_denials(send_log: pd.DataFrame) -> pd.DataFrame:

@@ -41,14 +41,16 @@ def what_acts(markup: str) -> list[str]:
             found.append(element.name)
         for name, value in element.attrs.items():
             text = "".join(str(value).split()).lower()
-            if name.startswith("on") or (name == "href" and text.startswith(("java", "data"))):
+            if name.startswith("on") or (
+                name.endswith("href") and text.startswith(("java", "data"))
+            ):
                 found.append(name)
             if name in {"src", "srcset", "background", "data", "action"}:
                 found += [] if text.startswith("data:image/") else [name]
             if name == "style" and "url(" in text:
                 found.append(name)
         if element.name == "iframe":
-            found += [] if element.get("sandbox") == "" else ["open frame"]
+            found += [] if element.get("sandbox") in ("", []) else ["open frame"]
             found += what_acts(element.get("srcdoc", ""))
     return found
 

@@ -32,7 +32,7 @@ def test_markup_in_a_formula_stays_text(source):
 
 
 def test_broken_formula_is_shown_as_written():
-    assert render_prose(r"See $\frac{<b>$.") == r"<p>See <code>\frac{&lt;b&gt;</code>.</p>"
+    assert render_prose(r"See $<b>\frac{$.") == r"<p>See <code>&lt;b&gt;\frac{</code>.</p>"
 
 
 def test_formula_in_prose_is_drawn_and_dollars_are_gone():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from src.errors import ConfigurationError, ParameterError
 from src.send.channels.base import Channel, Envelope, RefusedError
-from src.send.channels.maildir import MaildirChannel
+from src.send.channels.maildir import MaildirChannel, count_maildir
 from src.send.channels.memory import MemoryChannel
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "MaildirChannel",
     "MemoryChannel",
     "RefusedError",
+    "count_maildir",
     "open_channel",
 ]
 

@@ -40,10 +40,13 @@ class Channel(Protocol):
 
     `deliver` returns once the message is certainly taken. It raises `ChannelError` with
     `is_retryable` where certainly nothing was taken, `RefusedError` where it never will be,
-    and any other error where it cannot tell: the message is then UNKNOWN.
+    and any other `ChannelError` where it cannot tell: the message is then UNKNOWN. Up to
+    `n_at_once` messages are handed over side by side, from as many threads; after a crash at
+    most so many are UNKNOWN.
     """
 
     name: str
+    n_at_once: int
 
     def deliver(self, envelope: Envelope) -> None:
         """Hand one message over."""

@@ -8,7 +8,7 @@ import secrets
 from src.errors import ChannelError
 from src.send.channels.base import Envelope
 
-__all__ = ["MaildirChannel"]
+__all__ = ["MaildirChannel", "count_maildir"]
 
 _SUFFIX = ".eml"
 
@@ -26,6 +26,7 @@ class MaildirChannel:
     """
 
     name = "maildir"
+    n_at_once = 32  # durable writes wait for the disk together
 
     def __init__(self, folder: Path) -> None:
         self._drafts, self._new, self._read = (folder / part for part in ("tmp", "new", "cur"))
@@ -89,6 +90,11 @@ class MaildirChannel:
                     draft.unlink()
             except FileNotFoundError:
                 continue  # its writer was alive and has just finished
+
+
+def count_maildir(folder: Path) -> int:
+    """Count the messages in a Maildir, read or unread."""
+    return len(MaildirChannel(folder).keys())
 
 
 def _write(path: Path, content: bytes) -> None:

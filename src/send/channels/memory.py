@@ -9,6 +9,7 @@ class MemoryChannel:
     """Keep what was delivered, in order; like a mail server it cannot be asked afterwards."""
 
     name = "memory"
+    n_at_once = 1
 
     def __init__(self) -> None:
         self.delivered: list[Envelope] = []

@@ -1,0 +1,105 @@
+"""One rendered message beside the facts it is held against."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+import re
+
+from src.campaign.claims import without_phrases
+from src.campaign.offers import Offer
+from src.campaign.page import Page, read_page
+from src.campaign.placeholders import PERSONAL_FIELDS, marker
+from src.campaign.wording import Wording
+from src.decide.catalogue import Campaign
+
+__all__ = ["LINK", "Facts", "Message", "gather_facts"]
+
+LINK = re.compile(r"(?:\b[a-z][a-z0-9+.-]{0,20}:)?//[^\s<>\"']+|\bwww\.[^\s<>\"']+", re.IGNORECASE)
+"""Addresses in a text, with or without scheme."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the messages of a campaign are held against.
+
+    Parameters
+    ----------
+    offers : mapping of str to Offer
+        By action.
+    postal_address, sender_name, sender_address : str
+        The sender's, as every message must or may show them.
+    link_hosts : sequence of str
+        Hosts that a link may lead to.
+    benefit_words : tuple of str
+        Promises that no offer of the campaign gives.
+    phrases : mapping of str to sequence of str
+        By customer: values from the data, such as product names, which are not claims.
+    """
+
+    offers: Mapping[str, Offer]
+    postal_address: str
+    sender_name: str
+    sender_address: str
+    link_hosts: Sequence[str]
+    benefit_words: tuple[str, ...]
+    phrases: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One rendered message, personal fields still markers, beside what it is held against."""
+
+    customer_id: str
+    subject: str
+    html: str
+    text: str
+    offer: Offer
+    facts: Facts
+
+    @cached_property
+    def page(self) -> Page:
+        """Parsed HTML."""
+        return read_page(self.html)
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """What a reader sees of each part."""
+        return {"subject": self.subject, "html": self.page.text, "text": self.text}
+
+    @cached_property
+    def claims(self) -> dict[str, str]:
+        """The same without values of the data, markers, addresses of the web and the sender."""
+        facts = self.facts
+        phrases = [
+            *facts.phrases.get(self.customer_id, ()),
+            *(marker(field) for field in PERSONAL_FIELDS),
+            facts.postal_address,
+            facts.sender_name,
+        ]
+        return {
+            part: without_phrases(LINK.sub(" ", text), phrases) for part, text in self.parts.items()
+        }
+
+
+def gather_facts(
+    campaign: Campaign,
+    offers: Mapping[str, Offer],
+    departments: Mapping[str, str],
+    products: Mapping[str, list[dict[str, str]]],
+    link_hosts: Sequence[str],
+    wording: Wording,
+) -> Facts:
+    """Gather what the messages of a campaign are held against."""
+    phrases = {customer_id: [name] for customer_id, name in departments.items()}
+    for customer_id, listed in products.items():
+        named = [product[field] for product in listed for field in ("name", "department")]
+        phrases.setdefault(customer_id, []).extend(named)
+    return Facts(
+        offers=offers,
+        postal_address=campaign.postal_address,
+        sender_name=campaign.sender_name,
+        sender_address=campaign.sender_address,
+        link_hosts=tuple(link_hosts),
+        benefit_words=wording.benefit_words,
+        phrases=phrases,
+    )
