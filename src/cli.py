@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -14,6 +14,9 @@ import typer
 from src.errors import ConfigurationError, MarketingError
 from src.stage import PROJECT_ROOT
 
+if TYPE_CHECKING:
+    from src.ledger import Ledger
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -22,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+unknown = typer.Typer(help="Messages of which it is not known whether they went out.")
+app.add_typer(unknown, name="unknown", no_args_is_help=True)
 console = Console(stderr=True, highlight=False)
 
 _RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]
@@ -94,6 +99,52 @@ def resume(run_id: _RunId) -> None:
 
 
 @app.command()
+def send(
+    run_id: _RunId,
+    live: Annotated[bool, typer.Option("--live", help="To people, not to a Maildir.")] = False,
+) -> None:
+    """Deliver a run's messages, or go on delivering: what is out already is not sent again."""
+    from src import pipeline
+
+    folder = _run_dir(run_id)
+    override = ["07_send.mode=live", "07_send.clock=wall"] if live else []
+    with _Bars() as bars:
+        path = pipeline.run(f"{folder}/params.yaml", folder, override, "07", "07", bars)
+    _tell_end(path, bars)
+
+
+@unknown.command("list")
+def list_unknown(run_id: _RunId) -> None:
+    """List the messages of which it is not known whether they went out."""
+    from src.ledger import unresolved
+
+    with _open_ledger(run_id) as ledger:
+        messages = unresolved(ledger)
+    console.print(f"{len(messages)} messages are UNKNOWN; none of them is sent again by itself.")
+    for message in messages.itertuples():
+        typer.echo(
+            f"{message.message_key}  {message.campaign_id}  {message.transport}  "
+            f"attempt {message.attempt}  {message.attempted_at:%Y-%m-%d %H:%M}  {message.reason}"
+        )
+
+
+@unknown.command("resolve")
+def resolve_unknown(
+    run_id: _RunId,
+    message_key: Annotated[str, typer.Argument(help="As `campanile unknown list` shows it.")],
+    was_sent: Annotated[
+        bool, typer.Option("--sent/--not-sent", help="What you found out about it.")
+    ],
+) -> None:
+    """Decide one UNKNOWN message: it went out, or it did not and may be sent."""
+    from src.ledger import resolve
+
+    with _open_ledger(run_id) as ledger:
+        resolve(ledger, message_key, was_sent)
+    console.print("It counts as sent." if was_sent else "The next `campanile send` will try it.")
+
+
+@app.command()
 def report(run_id: _RunId) -> None:
     """Build a run's HTML report anew."""
     from src.report import build_report
@@ -127,6 +178,15 @@ def _run_dir(run_id: str) -> str:
         raise typer.BadParameter(f"Expected a plain name below runs/, found {run_id!r}.")
     path = PROJECT_ROOT / folder
     return str(path.resolve().relative_to(PROJECT_ROOT)) if path.is_symlink() else str(folder)
+
+
+def _open_ledger(run_id: str) -> "Ledger":
+    from src.ledger import open_ledger
+    from src.params import read_params
+    from src.run_record import RunRecord
+
+    path = RunRecord.read(PROJECT_ROOT / _run_dir(run_id)).run
+    return open_ledger(path, read_params(str(path / "params.yaml")).stages["07_send"]["ledger_url"])
 
 
 def _tell_end(path: Path, bars: _Bars) -> None:

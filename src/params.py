@@ -110,7 +110,7 @@ def declared_parameters(stage: str) -> dict[str, Declared]:
             name,
             ast.unparse(line.annotation),
             ast.literal_eval(line.value),
-            comments.get(line.lineno, ""),
+            " ".join(comments[n] for n in range(line.lineno, line.end_lineno + 1) if n in comments),
         )
     return declared
 

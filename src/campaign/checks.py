@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from src.campaign.claims import find_benefit_claims, find_date_claims, find_number_claims
-from src.campaign.message import LINK, Facts, Message
+from src.campaign.message import Facts, Message
 from src.campaign.page import Tag
 from src.campaign.placeholders import PERSONAL_FIELDS, find_markers, marker
 from src.errors import TemplateError
@@ -35,7 +35,6 @@ _BARE_HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _SCRIPT = re.compile(r"(?:javascript|vbscript|data|file|blob)\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z][^>]*>|&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});", re.IGNORECASE)
-_DOT_INSIDE = re.compile(r"\.[^\W_]")
 _ACTIVE_ATTRIBUTES = ("srcdoc", "formaction", "http-equiv", "ping")
 _LOADING_ATTRIBUTES = ("src", "srcset", "background", "poster")
 _LOADING = re.compile(r"url\s*\(|@import|expression\s*\(|behavior\s*:|-moz-binding", re.IGNORECASE)
@@ -195,20 +194,13 @@ def _links(message: Message) -> Iterator[tuple[str, str]]:
     for link in message.page.links:
         if not _is_allowed(link, message.facts):
             yield "html", link
-    for part, text in message.parts.items():
-        named = LINK.findall(text) if "//" in text or "www." in text.lower() else []
-        for link in named:
-            if not _is_allowed(link.rstrip(".,;:!?)"), message.facts):
-                yield part, link
-        for host in _bare_hosts(text):
-            if host not in message.facts.link_hosts:
+    for part, links in message.links.items():
+        yield from ((part, link) for link in links if not _is_allowed(link, message.facts))
+    for part, text in message.unlinked.items():
+        words = [word for word in text.split() if "." in word[1:-1]]
+        for host in _BARE_HOST.findall(_EMAIL.sub(" ", " ".join(words))):
+            if host.lower() not in message.facts.link_hosts:
                 yield part, host
-
-
-def _bare_hosts(text: str) -> list[str]:
-    if not _DOT_INSIDE.search(text):
-        return []
-    return _BARE_HOST.findall(_EMAIL.sub(" ", LINK.sub(" ", text)))
 
 
 def _is_allowed(link: str, facts: Facts) -> bool:
@@ -226,36 +218,38 @@ def _is_allowed(link: str, facts: Facts) -> bool:
 
 
 def _scripts(message: Message) -> Iterator[tuple[str, str]]:
-    for tag in message.page.tags:
-        yield from (("html", found) for found in _tag_faults(tag))
-    if "javascript:" in re.sub(r"\s+", "", message.text.lower()):
+    yield from (("html", found) for found in _active_tags(message.page.tags))
+    if "javascript:" in "".join(message.text.lower().split()):
         yield "text", "javascript:"
 
 
-@lru_cache(maxsize=4096)
-def _tag_faults(tag: Tag) -> list[str]:
-    name, attributes = tag
-    faults = [] if name in _TAGS else [f"<{name}>"]
-    for attribute, value in attributes:
-        squeezed = re.sub(r"[\x00-\x20]+", "", value)
-        if attribute.startswith("on") or attribute in _ACTIVE_ATTRIBUTES:
-            faults.append(f"attribute {attribute}")
-        elif attribute != "style" and _SCRIPT.match(squeezed):
-            faults.append(f"{attribute}={value[:40]}")
+@lru_cache(maxsize=1024)
+def _active_tags(tags: tuple[Tag, ...]) -> list[str]:
+    faults = []
+    for name, attributes in tags:
+        faults += [] if name in _TAGS else [f"<{name}>"]
+        for attribute, value in attributes:
+            squeezed = re.sub(r"[\x00-\x20]+", "", value)
+            if attribute.startswith("on") or attribute in _ACTIVE_ATTRIBUTES:
+                faults.append(f"attribute {attribute}")
+            elif attribute != "style" and _SCRIPT.match(squeezed):
+                faults.append(f"{attribute}={value[:40]}")
     return faults
 
 
 def _remote_content(message: Message) -> Iterator[tuple[str, str]]:
-    for tag, attributes in message.page.tags:
-        if tag == "img" or any(name in _LOADING_ATTRIBUTES for name, _ in attributes):
-            yield "html", f"<{tag}>"
-    for style in message.page.styles:
-        yield from (("html", found) for found in _loading(style))
+    page = message.page
+    yield from (("html", found) for found in _loading(page.tags, page.styles))
 
 
-@lru_cache(maxsize=4096)
-def _loading(style: str) -> list[str]:
-    return _LOADING.findall(style)
+@lru_cache(maxsize=1024)
+def _loading(tags: tuple[Tag, ...], styles: tuple[str, ...]) -> list[str]:
+    loading = [
+        f"<{name}>"
+        for name, attributes in tags
+        if name == "img" or any(attribute in _LOADING_ATTRIBUTES for attribute, _ in attributes)
+    ]
+    return loading + [found for style in styles for found in _LOADING.findall(style)]
 
 
 def _left_over(message: Message) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-import re
 
 from src.campaign.claims import without_phrases
 from src.campaign.offers import Offer
@@ -12,10 +11,9 @@ from src.campaign.placeholders import PERSONAL_FIELDS, marker
 from src.campaign.wording import Wording
 from src.decide.catalogue import Campaign
 
-__all__ = ["LINK", "Facts", "Message", "gather_facts"]
+__all__ = ["Facts", "Message", "gather_facts"]
 
-LINK = re.compile(r"(?:\b[a-z][a-z0-9+.-]{0,20}:)?//[^\s<>\"']+|\bwww\.[^\s<>\"']+", re.IGNORECASE)
-"""Addresses in a text, with or without scheme."""
+_EDGES = "()[]<>\"',;:!?"
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,28 @@ class Message:
         return {"subject": self.subject, "html": self.page.text, "text": self.text}
 
     @cached_property
+    def links(self) -> dict[str, list[str]]:
+        """Words of each part that are addresses, with or without scheme."""
+        return {
+            part: [word.strip(_EDGES).rstrip(".") for word in text.split() if _has_link(word)]
+            if _has_link(text)
+            else []
+            for part, text in self.parts.items()
+        }
+
+    @cached_property
+    def unlinked(self) -> dict[str, str]:
+        """The same parts without them."""
+        return {
+            part: " ".join(word for word in text.split() if not _has_link(word))
+            if _has_link(text)
+            else text
+            for part, text in self.parts.items()
+        }
+
+    @cached_property
     def claims(self) -> dict[str, str]:
-        """The same without values of the data, markers, addresses of the web and the sender."""
+        """What is left without links, markers, the sender and values of the data."""
         facts = self.facts
         phrases = [
             *facts.phrases.get(self.customer_id, ()),
@@ -76,9 +94,11 @@ class Message:
             facts.postal_address,
             facts.sender_name,
         ]
-        return {
-            part: without_phrases(LINK.sub(" ", text), phrases) for part, text in self.parts.items()
-        }
+        return {part: without_phrases(text, phrases) for part, text in self.unlinked.items()}
+
+
+def _has_link(text: str) -> bool:
+    return "//" in text or "www." in text.lower()
 
 
 def gather_facts(

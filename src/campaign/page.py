@@ -13,7 +13,8 @@ Tag = tuple[str, tuple[tuple[str, str], ...]]
 _UNSEEN = ("style", "script")
 _PLAIN_PIECE = re.compile(
     r"(<!--(?:(?!--)[\s\S])*-->|<style>[^<]*</style>|<!doctype html>"
-    r'|</?[a-z][a-z0-9]*(?:\s+[a-z-]+="[^"<>]*")*\s*>)'
+    r"|</?(?!script|style|textarea|xmp|iframe|no|plaintext|svg|math)"
+    r'[a-z][a-z0-9]*(?:\s+[a-z-]+="[^"<>]*")*\s*>)'
 )
 """Pieces of markup that can be read in one way only."""
 

@@ -201,7 +201,9 @@ def _check_file(
     environment: ImmutableSandboxedEnvironment, name: str, children: tuple[str, ...]
 ) -> None:
     """Check a file and the layouts it extends, before anything of them is compiled."""
-    if not _FILE_NAME.fullmatch(name) or name in children or len(children) >= MAX_LEVELS:
+    is_same_kind = all(Path(child).suffix == Path(name).suffix for child in children)
+    is_new = name not in children and len(children) < MAX_LEVELS
+    if not (_FILE_NAME.fullmatch(name) and is_same_kind and is_new):
         raise _refused(children[-1] if children else name, 1, f"extending {name!r}")
     source = environment.loader.get_source(environment, name)[0]
     if len(source) > MAX_TEMPLATE_CHARS:

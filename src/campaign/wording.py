@@ -160,7 +160,7 @@ def _choice(text: str, wording: Wording) -> str:
         for word in words
         if word.upper() not in wording.dropped_words
     ]
-    return " ".join(kept).removesuffix(" and").removeprefix("and ")
+    return re.sub(r"^(and )+|( and)+$|^and$", "", " ".join(kept))
 
 
 def _word(word: str, wording: Wording, proper: dict[str, str]) -> str:

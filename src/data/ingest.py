@@ -53,7 +53,7 @@ def register_files(source: Source) -> pd.DataFrame:
             {
                 "source_table": file,
                 "raw_table": raw_table or None,
-                "location": f"{source.package or source.name}/{source.folder}/{path.name}",
+                "location": f"{source.package or source.name}/{path.parent.name}/{path.name}",
                 "n_rows": pq.read_metadata(path).num_rows,
                 "n_bytes": path.stat().st_size,
                 "sha256": digest,

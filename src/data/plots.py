@@ -17,15 +17,16 @@ __all__ = [
 ]
 
 _THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
-_PERCENT = FuncFormatter(lambda value, _: f"{value:.0%}")
+_PERCENT = FuncFormatter(lambda value, _: f"{value * 100:.0f} %")
 
 
 def plot_source_sizes(sources: pd.DataFrame) -> Axes:
     """Draw the rows of every source file, those in use apart from those only registered."""
     files = sources.sort_values("n_rows", kind="stable")
     is_used = files["raw_table"].notna()
+    n_used = int(is_used.sum())
     message = (
-        f"{int(is_used.sum())} of {len(files)} files feed the run; "
+        f"{n_used} of {len(files)} files {'feeds' if n_used == 1 else 'feed'} the run; "
         f"the largest of them has {files.loc[is_used, 'n_rows'].max():,} rows"
     )
     axes = new_axes(message, "rows (each step is ten times more)", "")
@@ -124,13 +125,13 @@ def plot_missing_shares(missing: pd.DataFrame) -> Axes:
     worst = missing.loc[missing["missing_share"].idxmax()]
     message = (
         f"{worst['column']} of {worst['table']} is missing most often, "
-        f"in {worst['missing_share']:.0%} of the rows"
+        f"in {worst['missing_share'] * 100:.0f} % of the rows"
     )
     axes = new_axes(message, "share of rows without a value", "", size=(7.2, 4.4))
     for number, (name, rows) in enumerate(ordered.groupby("table", sort=True)):
         axes.barh(rows.index, rows["missing_share"], color=COLORS[number], label=name)
     for place, share in ordered["missing_share"].items():
-        axes.text(share, place, f" {share:.0%}", va="center", fontsize=9)
+        axes.text(share, place, f" {share * 100:.0f} %", va="center", fontsize=9)
     axes.set_yticks(ordered.index, ordered["column"])
     axes.set_xlim(0, 1.08)
     axes.xaxis.set_major_formatter(_PERCENT)
@@ -143,9 +144,8 @@ def _waterfall_message(refused: pd.Series, n_rows: int) -> str:
     n_rejected = int(refused.sum())
     if n_rejected == 0:
         return f"No rule refuses any of {n_rows:,} raw rows"
-    return (
-        f"{n_rejected / n_rows:.2%} of {n_rows:,} raw rows are refused, most by {refused.idxmax()}"
-    )
+    share = f"{n_rejected / n_rows * 100:.2f} %"
+    return f"{share} of {n_rows:,} raw rows are refused, most by {refused.idxmax()}"
 
 
 def _date_axis(axes: Axes) -> None:

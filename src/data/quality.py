@@ -91,7 +91,7 @@ def describe_refusals(steps: pd.DataFrame) -> str:
     """Say in Markdown which rules refused rows, how many, and why."""
     lines = [
         f"- `{step.rule}` refuses {step.n_rejected:,} of {step.n_before:,} rows of "
-        f"`{step.raw_table}`: {step.reason}."
+        f"`{step.raw_table}` because {step.reason}."
         for step in steps.itertuples()
         if step.n_rejected
     ]

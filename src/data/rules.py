@@ -151,12 +151,12 @@ def _order_rules(date_rule: Callable[..., Rule]) -> tuple[Rule, ...]:
         date_rule("ordered_at"),
         Rule(
             "zero_quantity",
-            "no piece was bought: a coupon or a correction, not goods",
+            "no piece was bought (a coupon or a correction, not goods)",
             lambda t: t["quantity"] == 0,
         ),
         Rule(
             "negative_quantity",
-            "pieces came back: a return, not an order",
+            "pieces came back (a return, not an order)",
             lambda t: t["quantity"] < 0,
         ),
         Rule(

@@ -11,7 +11,10 @@ from ibis.expr.types import (
     Value,
 )
 
+from src.data.zones import clock_to_utc
+
 __all__ = [
+    "UTC",
     "as_cents",
     "as_id",
     "as_number",
@@ -46,7 +49,8 @@ def as_utc(column: Value, time_zone: str = "UTC") -> TimestampValue:
     found = column.type()
     if found.is_timestamp() and found.timezone is not None:
         return column
-    return column.cast("timestamp(6)").cast(f"timestamp('{time_zone}')")
+    clock = column.cast("timestamp(6)")
+    return clock.cast(UTC) if time_zone == "UTC" else clock_to_utc(clock, time_zone)
 
 
 def end_of_last_day(column: TimestampValue) -> TimestampValue:

@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 import numpy as np
 import pandas as pd
 
@@ -32,7 +32,7 @@ def plot_rfm_grid(grid: pd.DataFrame) -> Figure:
     best = grid.loc[grid["spend_share"].idxmax()]
     message = (
         f"Recency {best['r_score']:.0f} and frequency {best['f_score']:.0f} is the richest cell: "
-        f"{best['customer_share']:.0%} of customers, {best['spend_share']:.0%} of spend"
+        f"{best['customer_share']:.1%} of customers, {best['spend_share']:.1%} of spend"
     )
     figure, axes = new_row(message, 2, size=(9.6, 4.4))
     for ax, column, label in zip(
@@ -71,7 +71,7 @@ def plot_concentration(curve: pd.DataFrame, top_share: float = 0.2) -> Axes:
     curve : pandas.DataFrame
         From `estimate_concentration`.
     top_share : float, default 0.2
-        Share of customers named in the title.
+        Share of customers in the title.
     """
     share = top_spend_share(curve, top_share)
     ax = new_axes(
@@ -104,9 +104,9 @@ def plot_lifecycle(lifecycle: pd.DataFrame) -> Axes:
     """
     shares = lifecycle.set_index("lifecycle")
     message = (
-        f"{shares.loc['active', 'customer_share']:.0%} of customers are active; "
-        f"{shares.loc['slipping', 'customer_share']:.0%} are slipping, with "
-        f"{shares.loc['slipping', 'spend_share']:.0%} of the spend"
+        f"{shares.loc['active', 'customer_share']:.1%} of customers are active; "
+        f"{shares.loc['slipping', 'customer_share']:.1%} are slipping, with "
+        f"{shares.loc['slipping', 'spend_share']:.1%} of the spend"
     )
     ax = new_axes(message, "stage of life", "share of all")
     place = np.arange(len(shares))
@@ -148,6 +148,8 @@ def plot_departments(departments: pd.DataFrame) -> Axes:
     _use_percent(ax, "x")
     if len(shown):
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    else:
+        ax.set_yticks([])
     return ax
 
 
@@ -184,4 +186,5 @@ def plot_tags(counts: pd.DataFrame, tagged_share: float) -> Axes:
     ax.bar_label(bars, labels, padding=3, fontsize=9)
     ax.grid(visible=False, axis="y")
     ax.margins(x=0.16)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax

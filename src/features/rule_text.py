@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 import difflib
+import itertools
 
 import sqlglot
 from sqlglot import exp
@@ -33,6 +34,7 @@ _MAY_USE = (
 )
 _MAX_CHARACTERS = 500
 _MAX_DEPTH = 20
+_MAX_NAMED = 8
 
 
 def fault(expected: str, found: str, start: int, remedy: str) -> ParameterError:
@@ -46,7 +48,10 @@ def fault(expected: str, found: str, start: int, remedy: str) -> ParameterError:
 def suggestion(word: str, known: Collection[str]) -> str:
     """Say what may be meant, or what there is."""
     close = difflib.get_close_matches(word.lower(), sorted(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"use one of {sorted(known)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    many = len(known) > _MAX_NAMED
+    return "see docs/data_dictionary.md" if many else f"use one of {sorted(known)}"
 
 
 def start_of(node: exp.Expression) -> int:
@@ -104,7 +109,7 @@ def _tokens(rule: str) -> list[Token]:
 
 
 def _check_words(tokens: list[Token], columns: Collection[str]) -> None:
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in itertools.zip_longest(tokens, tokens[1:]):
         if token.comments:
             raise fault("no comment", "one", token.end + 1, "write it as the tag's meaning")
         if token.token_type not in _MARKS:
@@ -129,7 +134,7 @@ def _check_nodes(tree: exp.Expression) -> None:
     for _ in range(_MAX_DEPTH):
         for node in level:
             if type(node) not in _NODES:
-                raise fault("a plain condition", repr(node.sql()), start_of(node), _MAY_USE)
+                raise fault("one plain condition", repr(node.sql()), start_of(node), _MAY_USE)
         level = [child for node in level for child in node.iter_expressions()]
         if not level:
             return

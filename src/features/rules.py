@@ -33,6 +33,11 @@ _CHOICES: dict[type, Callable] = {
     exp.Greatest: ibis.greatest,
     exp.Least: ibis.least,
 }
+_REMEDIES = {
+    "condition": "compare it with something",
+    "number": "leave numbers without quotes",
+    "text": "put texts in 'quotes'",
+}
 _UNUSABLE = ("customer_id", "as_of_date")
 _KNOWN_TEXTS = {"lifecycle": LIFECYCLE}
 
@@ -78,9 +83,8 @@ def _build(node: exp.Expression, profiles: Table, kind: str | None = None) -> Va
     """Build a node; refuse it where it is of another kind than `kind`."""
     value = _BUILDERS[type(node)](node, profiles)
     if kind is not None and _kind(value) != kind:
-        raise fault(
-            f"a {kind}", f"{node.sql()} (a {_kind(value)})", start_of(node), f"make it a {kind}"
-        )
+        found = f"{node.sql()} (a {_kind(value)})"
+        raise fault(f"a {kind}", found, start_of(node), _REMEDIES[kind])
     return value
 
 
@@ -95,7 +99,7 @@ def _build_alike(nodes: list[exp.Expression], profiles: Table) -> list[Value]:
     first = _build(nodes[0], profiles)
     known = next((_KNOWN_TEXTS[n.name] for n in nodes if n.name in _KNOWN_TEXTS), None)
     for node in nodes:
-        if known and isinstance(node, exp.Literal) and node.name not in known:
+        if known and node.is_string and node.name not in known:
             raise fault(
                 "a known text", repr(node.name), start_of(node), suggestion(node.name, known)
             )

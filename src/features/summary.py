@@ -2,6 +2,7 @@
 
 import ibis
 from ibis.expr.types import IntegerColumn, Table
+import numpy as np
 import pandas as pd
 
 from src.data.window import known_by
@@ -110,7 +111,7 @@ def describe_coverage(coverage: pd.DataFrame) -> str:
     if not left_out:
         return "Nothing is left out: every family of columns has a source that says something."
     return (
-        f"**Left out, because the source is empty by this date:** {', '.join(left_out)}. Their "
+        f"**Left out, because their source has nothing by this date:** {', '.join(left_out)}. The "
         "columns stay empty or 0, and a tag that needs them goes to nobody."
     )
 
@@ -179,17 +180,16 @@ def estimate_concentration(profiles: Table) -> pd.DataFrame:
 
 
 def top_spend_share(curve: pd.DataFrame, top_share: float = 0.2) -> float:
-    """Share of spend that the best `top_share` of customers bring (their number rounded up).
+    """Share of spend that the best `top_share` of customers bring, read off the curve.
 
     Parameters
     ----------
     curve : pandas.DataFrame
         From `estimate_concentration`.
     top_share : float, default 0.2
-        Share of customers, in whole hundredths.
+        Share of customers; between two points of the curve, the straight line holds.
     """
-    best = curve.loc[curve["percentile"] < round(100 * top_share), "spend_share"]
-    return float(best.max()) if len(best) else 0.0
+    return float(np.interp(top_share, [0, *curve["customer_share"]], [0, *curve["spend_share"]]))
 
 
 def summarise_departments(interests: Table, n_customers: int) -> pd.DataFrame:

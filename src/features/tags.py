@@ -65,6 +65,8 @@ def read_tag_rules(path: str) -> tuple[TagRule, ...]:
             f"Expected each tag of {path} to have a name of its own, found {repeated} twice or "
             "reserved; rename one."
         )
+    if not rules:
+        raise ParameterError(f"Expected at least one tag in {path}, found none; write one.")
     for rule in rules:
         _check(rule, path)
     return rules
@@ -97,7 +99,7 @@ def _explain(error: ValidationError, entries: object, path: str) -> str:
     number, *field = first["loc"] or ("?",)
     entry = entries[number] if isinstance(entries, list) and isinstance(number, int) else None
     name = entry.get("name") if isinstance(entry, dict) else None
-    tag = f"tag {name!r}" if name else f"tag number {number + 1}" if entry else "the list of tags"
+    tag = f"tag {name!r}" if name else f"tag number {number + 1}" if entry else "list of tags"
     place = f"{tag}, {'.'.join(map(str, field))}" if field else tag
     return f"Expected a valid {place} in {path}, but {first['msg'].lower()}; mend it there."
 

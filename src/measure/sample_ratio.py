@@ -46,9 +46,9 @@ def sample_ratio_p_value(action: pd.Series, pscore: pd.Series, arms: tuple[str, 
     r"""Probability of arms at least this far from plan if nothing went wrong.
 
     Where an arm's probability is the same for all customers: Pearson's chi-square. Where it
-    differs: with :math:`Z_a = \hat N_a - N`, the quadratic form :math:`Z' V^{-1} Z`, whose
-    :math:`V_{aa} = \sum_i (1/p_{ia} - 1)`, estimated from the arm's own customers, and
-    :math:`V_{ab} = -N`.
+    differs: Wald's test that all :math:`\hat N_a` are the same, with variances
+    :math:`\sum_i (1/p_{ia} - 1)`, estimated from the arm's own customers as
+    :math:`\sum_{i \in a} (1/p_i)(1/p_i - 1)`, and covariances :math:`-N`.
 
     Parameters
     ----------
@@ -81,14 +81,18 @@ def sample_ratio_p_value(action: pd.Series, pscore: pd.Series, arms: tuple[str, 
 
 
 def _unequal_p_value(action: pd.Series, pscore: pd.Series, arms: tuple[str, ...]) -> float:
-    n, weight, present = len(action), 1.0 / pscore, list(dict.fromkeys(sorted(action)))
-    off = weight.groupby(action.to_numpy()).sum().loc[present].to_numpy() - n
-    covariance = np.full((len(present), len(present)), -float(n))
-    variance = (weight * (weight - 1)).groupby(action.to_numpy()).sum()
-    np.fill_diagonal(covariance, variance.loc[present])
-    statistic = float(off @ np.linalg.pinv(covariance, hermitian=True) @ off)
-    p_value = float(stats.chi2.sf(max(statistic, 0.0), len(arms) - 1))
-    if len(present) < len(arms):  # an arm without anybody, at the least probability seen
+    n, weight = len(action), 1.0 / pscore
+    by_arm = pd.DataFrame({"stands_for": weight, "variance": weight * (weight - 1)}).groupby(
+        action.to_numpy()
+    )
+    sums = by_arm.sum()  # by name of the arms that are there
+    covariance = np.full((len(sums), len(sums)), -float(n))
+    np.fill_diagonal(covariance, sums["variance"])
+    contrasts = np.eye(len(sums))[1:] - np.eye(len(sums))[0]
+    off = contrasts @ sums["stands_for"].to_numpy()
+    statistic = float(off @ np.linalg.pinv(contrasts @ covariance @ contrasts.T) @ off)
+    p_value = float(stats.chi2.sf(max(statistic, 0.0), max(len(sums) - 1, 1)))
+    if len(sums) < len(arms):  # an arm without anybody, at the least probability seen
         p_value = min(p_value, float((1 - pscore.min()) ** n))
     return p_value
 

@@ -68,12 +68,15 @@ def choose_verdict(
             "between assignment and here; find that first",
         )
     if min(lift.n_treated, lift.n_control) == 0:
-        empty = "control" if lift.n_control == 0 else "any action"
+        is_empty = lift.n_treated == lift.n_control
+        empty = "any arm" if is_empty else "control" if lift.n_control == 0 else "any action"
         return Verdict(CANNOT_TELL, f"nobody was assigned to {empty}")
     if not lift.is_known:
         return Verdict(CANNOT_TELL, "one customer in an arm shows no spread to judge by")
     if n_orders == 0:
         return Verdict(CANNOT_TELL, "nobody ordered in the outcome window")
+    if lift.standard_error == 0:
+        return Verdict(CANNOT_TELL, "all customers of an arm did alike, so chance cannot be judged")
     if lift.lower > 0:
         return Verdict(GAIN, "the whole interval lies above zero")
     if lift.upper < 0:
@@ -93,17 +96,23 @@ def customers_needed(lift: Lift) -> int | None:
 
     with :math:`\delta` the effect detectable now. None if there is no estimate or it is zero.
     """
-    if not lift.is_known or lift.estimate == 0:
+    if not _has_spread(lift) or lift.estimate == 0:
         return None
     n_customers = lift.n_treated + lift.n_control
     needed = n_customers * (detectable_now(lift) / abs(lift.estimate)) ** 2
     return math.ceil(needed) if needed < 2**53 else None
 
 
-def answer_sentence(lift: Lift, verdict: Verdict, days: int) -> str:
+def _has_spread(lift: Lift) -> bool:
+    return lift.is_known and lift.standard_error > 0
+
+
+def answer_sentence(lift: Lift, verdict: Verdict, days: int, outcome_days: int) -> str:
     """Give the result first: total, interval, verdict, and what would be needed."""
-    if not lift.is_known:
-        return f"**{verdict.verdict.capitalize()}**: {verdict.reason}."
+    partial = f" Only {days} of {outcome_days} days are over: read it again then."
+    partial *= days < outcome_days
+    if not _has_spread(lift):
+        return f"**{verdict.verdict.capitalize()}**: {verdict.reason}.{partial}"
     total, lower, upper = (lift.n_treated * x for x in (lift.estimate, lift.lower, lift.upper))
     text = (
         f"**{verdict.verdict.capitalize()}**: over {days} days the campaign is estimated to have "
@@ -118,7 +127,7 @@ def answer_sentence(lift: Lift, verdict: Verdict, days: int) -> str:
             f"{needed:,} customers in the same split to be told from chance; with these, only "
             f"one of {detectable_now(lift):,.2f} or more would be."
         )
-    return text
+    return text + partial
 
 
 def truth_sentence(lift: Lift, mode: str, cost_per_customer: float) -> str:
@@ -132,7 +141,7 @@ def truth_sentence(lift: Lift, mode: str, cost_per_customer: float) -> str:
         "what customers buy is zero, and all that is left is the planned cost of the messages, "
         f"{-cost_per_customer * lift.n_treated:,.2f} in all."
     )
-    if not lift.is_known:
+    if not _has_spread(lift):
         return text
     is_inside = lift.lower <= -cost_per_customer <= lift.upper
     if is_inside:

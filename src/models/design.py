@@ -82,6 +82,7 @@ _WINDOWS = {
 }
 
 _WORDS = {
+    "discount_share": "share of the price cut off by discounts",
     "gap_std_days": "spread of the gaps between days with an order",
     "overdue_ratio": "days since the last order over the mean gap",
     "top_department_share": "share of spend in the top department",

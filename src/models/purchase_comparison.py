@@ -32,6 +32,7 @@ from src.models.splits import HAS_ORDERED, customer_numbers
 __all__ = [
     "Comparison",
     "PurchaseSettings",
+    "choose_contender",
     "compare_candidates",
     "fit_champion",
     "lacks",
@@ -103,7 +104,7 @@ class Comparison:
     p : dict of arrays of shape (n_test,)
         Probability of each candidate for them.
     contender : str
-        Candidate with the least log loss on validation.
+        Plainest candidate within one standard error of the least log loss on validation.
     champion : str
         Candidate that is used: the contender, or the RFM rule if the test does not show the
         contender to be surely better.
@@ -140,8 +141,9 @@ class Comparison:
 
     def result(self, column: str) -> float:
         """Figure of the champion in `candidates`; NaN if nothing was compared."""
-        found = self.candidates.loc[self.candidates["candidate"] == self.champion, column]
-        return float(found.iloc[0]) if len(found) else float("nan")
+        if not self.is_compared:
+            return float("nan")
+        return float(self.candidates.set_index("candidate").loc[self.champion, column])
 
 
 def lacks(labelled: dict[str, pd.DataFrame], history_days: int, settings: PurchaseSettings) -> str:
@@ -207,20 +209,23 @@ def compare_candidates(
     )
     test = labelled["test"][~_is_fitted(labelled["test"], settings)]
     y = label_array(test)
-    p, rows = {}, []
+    p, losses, methods = {}, {}, []
     for name in CANDIDATES:
         model, crossed = fit_purchase(_maker(name, columns, settings), train, validation)
         p[name] = model.predict(test)
-        validation_losses = log_losses(label_array(validation), crossed)
-        rows.append(
-            {
-                "candidate": name,
-                "calibration": model.calibration.method,
-                "validation_log_loss": float(validation_losses.mean()),
-            }
-        )
-    candidates = pd.DataFrame(rows).join(_test_figures(y, p, settings))
-    return _choose(candidates, y, p, _rate(labelled["test"], settings), columns, settings)
+        losses[name] = log_losses(label_array(validation), crossed)
+        methods.append(model.calibration.method)
+    candidates = pd.DataFrame(
+        {
+            "candidate": list(CANDIDATES),
+            "calibration": methods,
+            "validation_log_loss": [float(values.mean()) for values in losses.values()],
+        }
+    ).join(_test_figures(y, p, settings))
+    contender = choose_contender(losses)
+    return _confirm(
+        candidates, contender, y, p, _rate(labelled["test"], settings), columns, settings
+    )
 
 
 def _is_fitted(snapshot: pd.DataFrame, settings: PurchaseSettings) -> np.ndarray:
@@ -284,16 +289,46 @@ def _nothing(settings: PurchaseSettings) -> Interval:
     return Interval(float("nan"), float("nan"), float("nan"), settings.level, 0)
 
 
-def _choose(
+def choose_contender(losses: dict[str, np.ndarray]) -> str:
+    """Take the plainest candidate that is no more than one standard error behind the best.
+
+    Parameters
+    ----------
+    losses : dict of arrays of shape (n,)
+        Log loss of each validation customer by candidate, the plainest first. The standard
+        error is that of the mean difference to the best within the same customers.
+
+    References
+    ----------
+    .. Breiman, L. et al. (1984). Classification and Regression Trees, section 3.4.3: the rule of
+       one standard error.
+
+    Examples
+    --------
+    >>> rough, fine = np.array([0.5, 0.3, 0.5, 0.3]), np.array([0.3, 0.49, 0.3, 0.49])
+    >>> choose_contender({"plain": rough, "elaborate": fine})
+    'plain'
+    """
+    best = min(losses, key=lambda name: losses[name].mean())
+    for name, values in losses.items():
+        behind = values - losses[best]
+        if behind.mean() <= behind.std() / np.sqrt(len(behind)):
+            return name
+    return best
+
+
+def _confirm(
     candidates: pd.DataFrame,
+    contender: str,
     y: np.ndarray,
     p: dict[str, np.ndarray],
     rate: Interval,
     columns: tuple[str, ...],
     settings: PurchaseSettings,
 ) -> Comparison:
-    best = candidates.sort_values("validation_log_loss", kind="stable").iloc[0]
-    contender = champion = str(best["candidate"])
+    """Use the contender, or the RFM rule where the test does not show it to be better."""
+    best = candidates.set_index("candidate").loc[contender]
+    champion = contender
     if contender not in ("base_rate", "rfm_rule") and not best["gain_lower"] > 0:
         champion = "rfm_rule"
     gain = Interval(best["gain"], best["gain_lower"], best["gain_upper"], settings.level, len(y))

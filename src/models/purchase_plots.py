@@ -94,9 +94,9 @@ def _candidates_message(comparison: Comparison) -> str:
     if comparison.champion != comparison.contender:
         return f"{contender} is not surely better than the RFM rule"
     if comparison.champion == "rfm_rule":
-        return "No model was better than the RFM rule on validation"
+        return "No model was clearly better than the RFM rule on validation"
     if comparison.champion == "base_rate":
-        return "Nothing was better than one rate for all on validation"
+        return "Nothing was clearly better than one rate for all on validation"
     return f"{contender} foresees orders better than the RFM rule"
 
 

@@ -74,19 +74,20 @@ def describe_choice(comparison: Comparison) -> str:
         )
     if comparison.champion != comparison.contender:
         return (
-            f"**The {champion} is used.** On the validation snapshot {contender} had the least "
-            f"log loss, but on {gain.n} customers and weeks it had not seen its advantage over "
-            f"the rule is {_nats(gain)}, which is not surely above zero. So the plainer one it is."
+            f"**The {champion} is used.** On the validation snapshot {contender} came out first, "
+            f"but on {gain.n} customers and weeks it had not seen its advantage over the rule is "
+            f"{_nats(gain)}, which is not surely above zero. So the plainer one it is."
         )
     if comparison.champion in ("base_rate", "rfm_rule"):
         return (
-            f"**The {champion} is used.** No model had a lower log loss on the validation "
-            f"snapshot, so there is no reason for one. The test rests on {gain.n} customers."
+            f"**The {champion} is used.** Nothing more elaborate was clearly better on the "
+            f"validation snapshot, so there is no reason for it. The test rests on {gain.n} "
+            "customers."
         )
     return (
-        f"**The model used is {champion}.** It had the least log loss on the validation snapshot, "
-        f"and on {gain.n} customers and weeks it had not seen it is ahead of the RFM rule by "
-        f"{_nats(gain)}, surely above zero."
+        f"**The model used is {champion}.** It came out first on the validation snapshot, where "
+        f"nothing more elaborate was clearly better. On {gain.n} customers and weeks it had not "
+        f"seen it is ahead of the RFM rule by {_nats(gain)}, surely above zero."
     )
 
 

@@ -30,7 +30,7 @@ def plot_holdout_weeks(holdout: Holdout) -> Axes:
     axes.plot(week, np.append(0, weeks["predicted"]), color=ACCENT, lw=2, label="BG/NBD")
     axes.plot(week, np.append(0, weeks["baseline"]), color=BAD, ls="--", label="rate as before")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper left", frameon=False)
     return axes
 
 
@@ -71,7 +71,7 @@ def plot_frequency_classes(holdout: Holdout) -> Axes:
         at, [f"{name}\nn={n}" for name, n in zip(classes.index, classes["n"], strict=True)]
     )
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper left", frameon=False)
     return axes
 
 
@@ -122,8 +122,9 @@ def plot_alive(btyd: pd.DataFrame, value_scores: pd.DataFrame) -> Axes:
 def plot_holdouts(holdouts: list[Holdout]) -> Axes:
     """Draw actual over predicted of each hold-out, in order days and in money."""
     known = [holdout for holdout in holdouts if holdout.ratio and holdout.value_ratio][::-1]
+    money = [holdout.value_ratio.estimate for holdout in known] or [float("nan")]
     axes = new_axes(
-        f"How far off the model was, in {len(known)} hold-outs",
+        f"{len(known)} hold-outs: {min(money):.0%} to {max(money):.0%} of the predicted money came",
         "actual over predicted, with 95 % interval",
         "end of what the model saw",
         size=(7.2, 1.6 + 0.6 * max(len(known), 1)),
@@ -141,7 +142,7 @@ def plot_holdouts(holdouts: list[Holdout]) -> Axes:
     axes.axvline(1, color="black", lw=1)
     axes.set_yticks(range(len(known)), [holdout.cut_date for holdout in known])
     axes.set_ylim(-0.6, len(known) - 0.4)
-    axes.legend(loc="best")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return axes
 
 

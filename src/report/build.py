@@ -196,6 +196,7 @@ class _Pages:
             facts=_facts(record),
             banner=_banner(record, steps),
             verdict=describe_verdict(measured),
+            is_rehearsed=measured.get("mode") == "dry_run",
             bar=draw_interval(*(measured.get(n) for n in ("lower", "incremental_profit", "upper"))),
             key_numbers=_key_numbers(record),
             steps=steps,

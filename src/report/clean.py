@@ -39,7 +39,14 @@ _STYLES = frozenset(
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", re.IGNORECASE)
 _LINK = re.compile(r"(https?://|mailto:|#|[\w.-]+\.html(#|$))", re.IGNORECASE)
 _FETCHING_STYLE = re.compile(r"@import[^;]*;?|url\((?!\s*['\"]?data:)[^)]*\)?", re.IGNORECASE)
-_NUMBER = re.compile(r"[−+-]?[\d,.\u202f ]*\d[\d,.]*(e[+-]?\d+)?\s*%?|nan|NaN|None|<NA>|NaT|–|-|")
+_NUMBER = re.compile(r"[−+-]?[\d,.\u202f ]*\d[\d,.]*(e[+-]?\d+)?\s*%?|nan|NaN|<NA>|NaT|None|–|-|")
+_TO_STRIP = re.compile("<(script|style|iframe)", re.IGNORECASE)
+_TO_DRESS = re.compile("<(a|iframe|table)[ >]")
+
+_MISSING = frozenset({"NaN", "nan", "NaT", "<NA>"})
+_LONG = 36
+"""Characters from which on a cell is given room, so that its row does not become a column."""
+
 _IN_LETTERS = frozenset({"applet", "base", "embed", "iframe", "link", "meta", "object", "script"})
 """Elements that a letter's preview must not have: they run, load or move it."""
 
@@ -66,7 +73,10 @@ def clean_html(markup: str) -> str:
     >>> clean_html('<b onclick="x()">5</b><script>x()</script><a href="javascript:x()">y</a>')
     '<b>5</b><a>y</a>'
     """
-    soup = BeautifulSoup(_CLEANER.clean(_without_code(markup)), "html.parser")
+    markup = _CLEANER.clean(_without_code(markup))
+    if not _TO_DRESS.search(markup):
+        return markup
+    soup = BeautifulSoup(markup, "html.parser")
     for link in soup.find_all("a", href=True):
         link["rel"] = "noopener noreferrer"
     for frame in soup.find_all("iframe"):
@@ -78,7 +88,7 @@ def clean_html(markup: str) -> str:
 
 def _without_code(markup: str) -> str:
     """Drop what the cleaner, which keeps the text of what it drops, would show as text."""
-    if "<" not in markup:
+    if not _TO_STRIP.search(markup):
         return markup
     soup = BeautifulSoup(markup, "html.parser")
     for element in soup.find_all(["script", "style"]):
@@ -141,13 +151,46 @@ def _dress(soup: BeautifulSoup, table: Tag) -> None:
         head.decompose()
     for row in table.find_all("tr"):
         row.attrs.pop("style", None)
+    _join_heads(table)
+    _drop_row_numbers(table)
     for cell in _cells_of_number_columns(table):
         cell["class"] = [*cell.get("class", []), "number"]
+    for cell in table.select("tbody th, td"):
+        text = cell.get_text(strip=True)
+        if text in _MISSING:
+            cell.string = "–"
+        elif len(text) > (_LONG if cell.name == "td" else _LONG / 2):
+            cell["class"] = [*cell.get("class", []), "long"]
     frame = soup.new_tag(
         "div",
         attrs={"class": "table-frame", "role": "region", "aria-label": "Table", "tabindex": "0"},
     )
     table.wrap(frame)
+
+
+def _join_heads(table: Tag) -> None:
+    """Make one row of the two in which pandas heads columns and index."""
+    rows = [row.find_all("th") for row in table.select("thead tr")]
+    if len(rows) != 2 or len(rows[0]) != len(rows[1]):
+        return
+    pairs = list(zip(*rows, strict=True))
+    if any(above.get_text(strip=True) and below.get_text(strip=True) for above, below in pairs):
+        return
+    for above, below in pairs:
+        if not above.get_text(strip=True):
+            above.string = below.get_text(strip=True)
+    rows[1][0].parent.decompose()
+
+
+def _drop_row_numbers(table: Tag) -> None:
+    """Drop the nameless numbers with which pandas counts rows."""
+    firsts = [row.find(["td", "th"]) for row in table.find_all("tr")]
+    heads = [cell for cell in firsts if cell is not None and cell.name == "th"]
+    if len(heads) < len(firsts) or len(heads) < 2 or heads[0].get_text(strip=True):
+        return
+    if all(head.get_text(strip=True).isdigit() for head in heads[1:]):
+        for head in heads:
+            head.decompose()
 
 
 def _cells_of_number_columns(table: Tag) -> list[Tag]:
@@ -161,5 +204,7 @@ def _cells_of_number_columns(table: Tag) -> list[Tag]:
 
 
 def _is_of_numbers(column: list[Tag]) -> bool:
+    if column[0].get_text(strip=True).endswith("_id"):
+        return False
     bodies = [cell.get_text(strip=True) for cell in column if cell.name == "td"]
     return any(bodies) and all(_NUMBER.fullmatch(text) for text in bodies)

@@ -36,15 +36,37 @@ QUESTIONS = {
     "08_measure": "What did it earn?",
 }
 
-MAX_NUMBERS = 4
+MIN_NUMBERS, MAX_NUMBERS = 2, 4
 
 _FIRST = {
+    "01_ingest": ("n_order_lines", "n_customers", "n_sources"),
+    "02_clean": ("n_order_lines", "n_customers", "n_rejected", "rejected_share"),
+    "03_tag": ("n_customers", "share_active", "n_tags", "n_tagged"),
+    "04a_segment": ("n_segments", "n_customers", "stability", "smallest_share"),
+    "04b_purchase": ("champion", "auc", "log_loss", "base_rate"),
+    "04c_value": ("mean_clv", "total_clv", "mean_p_alive", "holdout_ratio"),
+    "04d_uplift": ("has_randomised_history", "n_contacts", "n_randomised", "n_actions"),
     "05_decide": ("n_eligible", "n_treated", "n_control", "n_holdout"),
+    "06_campaign": ("n_messages", "n_checks", "n_faults", "n_warnings"),
     "07_send": ("n_planned", "n_sent", "n_suppressed", "n_unknown"),
     "08_measure": ("incremental_profit", "mde", "n_treated", "n_control"),
 }
 
 _LABELS = {
+    "auc": "AUC",
+    "base_rate": "share who order",
+    "champion": "model used",
+    "has_randomised_history": "randomised history",
+    "holdout_ratio": "actual over predicted",
+    "mean_clv": "mean value (CLV)",
+    "mean_p_alive": "mean p(alive)",
+    "n_contacts": "past contacts",
+    "n_randomised": "of them randomised",
+    "rejected_share": "rejected, share",
+    "share_active": "active",
+    "smallest_share": "smallest segment",
+    "stability": "stability (0–1)",
+    "total_clv": "total value (CLV)",
     "n_holdout": "held out",
     "n_treated": "chosen",
     "n_control": "control",
@@ -59,9 +81,11 @@ def headline_numbers(stage: StageRecord) -> list[tuple[str, str]]:
     A stage without a choice of its own shows its counts first, then what else it recorded.
     """
     chosen = [name for name in _FIRST.get(stage.name, ()) if name in stage.results]
+    if len(chosen) < MIN_NUMBERS:
+        chosen = _counts_first(stage.results)
     return [
         (_LABELS.get(name, label_of(name)), format_number(name, stage.results[name]))
-        for name in (chosen or _counts_first(stage.results))[:MAX_NUMBERS]
+        for name in chosen[:MAX_NUMBERS]
     ]
 
 

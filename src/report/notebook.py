@@ -8,6 +8,8 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from nbconvert.exporters.html import HTMLExporter
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 import nbformat
 from nbformat import NotebookNode
@@ -65,13 +67,17 @@ class NotebookRenderer:
     """Turns notebooks into pages; set up once, since that costs more than a page."""
 
     def __init__(self) -> None:
-        self._exporter = HTMLExporter(
+        self._exporter = _BodyExporter(
             extra_template_basedirs=[str(_TEMPLATES)],
             template_name="cells",
             config={"NbConvertBase": {"display_data_priority": _SHOWN_FIRST}},
         )
-        self._exporter.register_filter("prose", _prose)
-        self._exporter.register_filter("safe_html", clean_html)
+        for name, filter_ in {
+            "highlight_code": Highlight2HTML(pygments_lexer="ipython3", parent=self._exporter),
+            "prose": _prose,
+            "safe_html": clean_html,
+        }.items():
+            self._exporter.register_filter(name, filter_)
 
     def render(self, path: Path) -> NotebookPage:
         """Render one executed notebook.
@@ -92,6 +98,7 @@ class NotebookRenderer:
         if first is not None and first.cell_type == "markdown":
             title, purpose, about = split_first_cell(first.source)
             notebook.cells = notebook.cells[1:]
+        error = _cut_at_error(notebook)
         _name_figures(notebook, title)
         body, _ = self._exporter.from_notebook_node(notebook)
         return NotebookPage(
@@ -99,8 +106,17 @@ class NotebookRenderer:
             purpose=render_prose(purpose).removeprefix("<p>").removesuffix("</p>"),
             about=render_prose(about),
             body=body,
-            error=_error_of(notebook),
+            error=error,
         )
+
+
+class _BodyExporter(HTMLExporter):
+    """Leaves out the second parse of the whole page, which our template has no use for."""
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[str, dict[str, Any]]:
+        return TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
 
 
 def split_first_cell(source: str) -> tuple[str, str, str]:
@@ -186,11 +202,11 @@ def _name_figures(notebook: NotebookNode, title: str) -> None:
                 metadata.setdefault("alt", f"Figure: {section}")
 
 
-def _error_of(notebook: NotebookNode) -> str:
-    errors = [
-        f"{output.ename}: {output.evalue}"
-        for cell in notebook.cells
-        for output in cell.get("outputs", ())
-        if output.output_type == "error"
-    ]
-    return errors[-1] if errors else ""
+def _cut_at_error(notebook: NotebookNode) -> str:
+    """Drop what was not run after an error, and name the error; empty if there is none."""
+    for place, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                notebook.cells = notebook.cells[: place + 1]
+                return f"{output.ename}: {output.evalue}"
+    return ""

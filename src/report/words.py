@@ -18,6 +18,7 @@ SRM_ALARM = 0.001
 """A sample-ratio check below this says that the groups are not what the draw made."""
 
 _SUFFIXES = ("_value", "_days", "_seconds", "_share")
+_OF_MONEY = ("_value", "profit", "lower", "upper", "mde", "clv", "_per_customer")
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ def describe_verdict(results: dict[str, Any]) -> Verdict:
     ----------
     results : dict
         `verdict` (``gain``, ``loss`` or ``cannot tell``), `incremental_profit`, `lower`,
-        `upper`, `mde` in shop currency, `level` and `srm_p_value` in 0-1; `currency` if known.
-        Whatever is missing is left out of the sentence.
+        `upper`, `mde` in shop currency, `level` and `srm_p_value` in 0-1, `reason` in words;
+        `currency` if known. Whatever is missing is left out of the sentence.
 
     Examples
     --------
@@ -58,6 +59,7 @@ def describe_verdict(results: dict[str, Any]) -> Verdict:
     """  # noqa: E501
     answer = results.get("verdict")
     between = _between(results)
+    reason = str(results.get("reason") or "")
     profit = results.get("incremental_profit")
     if answer == "gain" and _is_number(profit):
         text = f"The campaign earned {_money(profit, results)} more than no campaign would have"
@@ -65,9 +67,12 @@ def describe_verdict(results: dict[str, Any]) -> Verdict:
     if answer == "loss" and _is_number(profit):
         text = f"The campaign cost {_money(-profit, results)} more than it earned"
         return Verdict("loss", "A loss", f"{text}{_true('effect', between)}.", _warning(results))
-    if answer == "cannot tell":
+    if answer == "cannot tell" and between:
         text = "The campaign may have earned something, cost something or changed nothing"
         text = f"{text}{_true('effect', between)}{_unseen(results)}."
+        return Verdict("open", "Cannot tell", text, _warning(results))
+    if answer == "cannot tell":
+        text = f"What the campaign earned cannot be told{f': {reason}' if reason else ''}."
         return Verdict("open", "Cannot tell", text, _warning(results))
     if answer is not None:
         return Verdict("none", "No verdict", f"The measurement ended with: {answer}.")
@@ -91,7 +96,7 @@ def format_number(name: str, value: object) -> str:
     if isinstance(value, list):
         return ", ".join(format_number("", item) for item in value)
     if not isinstance(value, int | float):
-        return str(value)
+        return str(value).replace("_", " ")
     return _sign(value) + _format_size(name, abs(value))
 
 
@@ -145,7 +150,7 @@ def format_day(value: object) -> str:
 def _format_size(name: str, size: float) -> str:
     if isinstance(size, int):
         return f"{size:,}"
-    if name.endswith(("_share", "_rate")) or (name.startswith("p_") and size <= 1):
+    if _is_share(name) and size <= 1:
         return f"{size * 100:.3g} %"
     if name.endswith("p_value"):
         return f"{size:.3f}" if size >= 0.001 else "under 0.001"
@@ -153,11 +158,15 @@ def _format_size(name: str, size: float) -> str:
         return f"{size:,.1f} days"
     if name.endswith("_seconds"):
         return f"{size:,.1f} s"
-    if name.endswith(("_value", "profit")) or name in ("lower", "upper", "mde", "clv"):
+    if name.endswith(_OF_MONEY):
         return f"{size:,.2f}"
     if size >= 1000:
         return f"{size:,.0f}"
     return f"{size:.3g}"
+
+
+def _is_share(name: str) -> bool:
+    return name.startswith(("p_", "share_", "mean_p_")) or name.endswith(("_share", "_rate"))
 
 
 def _sign(value: float) -> str:

@@ -52,7 +52,11 @@ def delivery_sentence(mode: str, n_sent_now: int, n_maildir: int) -> str:
         return f"**Live: {n_sent_now:,} messages were handed over in this pass.**"
     if not n_maildir:
         return "**Dry run: nothing left this machine, and there was no message to write.**"
-    before = "" if n_sent_now else " An earlier pass had already written them, so this one had none to write."
+    before = (
+        ""
+        if n_sent_now
+        else " An earlier pass had already written them, so this one had none to write."
+    )
     return (
         f"**Dry run: nothing left this machine.** {n_maildir:,} messages lie as files in the "
         f"run's Maildir, `outbox/maildir/new`; any mail program opens them.{before}"

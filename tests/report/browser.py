@@ -96,6 +96,10 @@ class Browser:
         shot = self._tab("Page.captureScreenshot")
         path.write_bytes(base64.b64decode(shot["data"]))
 
+    def close(self) -> None:
+        """Ask the browser to end."""
+        self._call("Browser.close")
+
     def _resize(self, width: int, height: int) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._tab("Emulation.setDeviceMetricsOverride", **size)
@@ -145,17 +149,23 @@ def open_browser():
         process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{its_in} 4>&{its_out}', "bash", *command],
             pass_fds=(its_in, its_out),
+            env=os.environ | {"TMPDIR": profile},
             stderr=subprocess.DEVNULL,
         )
         os.close(its_in)
         os.close(its_out)
         try:
-            yield Browser(to_browser, from_browser)
+            browser = Browser(to_browser, from_browser)
+            yield browser
+            browser.close()
         finally:
             os.close(to_browser)
             os.close(from_browser)
-            process.terminate()
-            process.wait(timeout=20)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def check_page(browser: Browser, page: Path, width: int, pictures: Path | None) -> list[str]:

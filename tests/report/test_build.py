@@ -45,7 +45,7 @@ def test_index_shows_twelve_steps_with_question_numbers_time_and_link(whole_run)
     cards = soup_of(build_report(whole_run)).select(".way > li")
     assert [card.a["href"] for card in cards] == [f"{name}.html" for name in STAGES]
     assert words_of(cards[2]) == (
-        "03 Title of 03 What 03 is for. rows 1,234 auc 0.812 3.2 s"  # counts come first
+        "03 Title of 03 What 03 is for. rows 1,234 AUC 0.812 took 3.2 s"  # counts come first
     )
 
 
@@ -53,6 +53,13 @@ def test_unknown_endings_are_told_on_the_first_page(whole_run):
     path = whole_run / "results" / "07_send.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"n_unknown": 3}))
     assert "3 with unknown ending" in build_report(whole_run).read_text(encoding="utf-8")
+
+
+def test_dry_run_is_told_on_the_first_page(whole_run):
+    assert "dry run" not in build_report(whole_run).read_text(encoding="utf-8")
+    path = whole_run / "results" / "08_measure.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"mode": "dry_run"}))
+    assert "nobody really received a message" in build_report(whole_run).read_text(encoding="utf-8")
 
 
 def test_provenance_is_folded(whole_run):
@@ -111,6 +118,17 @@ def test_failed_cell_shows_its_error_in_a_box(stage_page):
     assert "SchemaError" in words_of(page.select_one(".error"))
     assert words_of(page.select_one(".error-text")) == "Expected <one> row."
     assert "did not finish" in words_of(page.select_one(".banner"))
+
+
+def test_what_was_not_run_after_an_error_is_left_out(whole_run):
+    path = whole_run / "notebooks" / "03_tag.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].outputs = [new_output("error", ename="E", evalue="e", traceback=[])]
+    nbformat.write(notebook, path)
+    build_report(whole_run)
+    article = soup_of(whole_run / "report" / "03_tag.html").article
+    assert "The rest of this step was not run." in words_of(article)
+    assert article.h2 is None
 
 
 def test_hostile_output_does_nothing(stage_page, as_html):

@@ -78,9 +78,28 @@ def test_columns_of_numbers_stand_to_the_right_and_others_do_not():
     tags = pd.DataFrame({"tag": ["loyal", "new"], "n_customers": ["1,200", "−3"], "p": [0.5, None]})
     soup = BeautifulSoup(clean_html(tags._repr_html_()), "html.parser")
     heads = {cell.get_text(): "number" in cell.get("class", []) for cell in soup.select("thead th")}
-    assert heads == {"": False, "tag": False, "n_customers": True, "p": True}
+    assert heads == {"tag": False, "n_customers": True, "p": True}
     assert soup.table.parent["class"] == ["table-frame"]
     assert soup.table.parent["tabindex"] == "0"
+
+
+def test_row_numbers_of_pandas_go_and_named_rows_stay():
+    numbered = pd.DataFrame({"product_id": ["77", "78"], "n": [1, 2]})
+    named = numbered.set_index("product_id")
+
+    def rows_of(frame):
+        soup = BeautifulSoup(clean_html(frame._repr_html_()), "html.parser")
+        return [[c.get_text(strip=True) for c in r.find_all(["th", "td"])] for r in soup("tr")]
+
+    assert rows_of(numbered) == [["product_id", "n"], ["77", "1"], ["78", "2"]]
+    assert rows_of(named) == [["product_id", "n"], ["77", "1"], ["78", "2"]]  # one head, not two
+    assert rows_of(numbered.rename(index={0: "a", 1: "b"}))[1][0] == "a"
+
+
+def test_numbers_that_name_things_stand_to_the_left():
+    cleaned = clean_html(pd.DataFrame({"product_id": ["77"], "n": [1]})._repr_html_())
+    soup = BeautifulSoup(cleaned, "html.parser")
+    assert [cell.get("class") for cell in soup.select("td")] == [None, ["number"]]
 
 
 def test_empty_head_of_a_markdown_table_goes():

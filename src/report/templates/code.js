@@ -8,4 +8,7 @@
     button.setAttribute("aria-pressed", String(isShown));
     button.textContent = isShown ? "Hide code" : "Show code";
   });
+  for (const figure of document.querySelectorAll("figure.output")) {
+    figure.addEventListener("click", () => figure.classList.toggle("large"));
+  }
 }

@@ -1,0 +1,148 @@
+"""Previews of messages for those who sign off on them: invented names, nothing runs or loads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+import html
+import re
+
+import pandas as pd
+
+from src.campaign.placeholders import fill
+from src.decide.catalogue import Campaign
+
+__all__ = ["Sample", "choose_samples", "preview_html", "preview_text"]
+
+_DARK = "(prefers-color-scheme: dark)"
+_PREHEADER = re.compile(r"<div style=\"display:none[^>]*>(.*?)(?:&#847;|</div>)", re.DOTALL)
+
+_FRAMES = {"desktop": (660, 1010), "phone": (390, 1090), "phone, dark": (390, 1090)}
+"""Width and height of each preview in pixels."""
+
+_CARD = "margin:0 0 28px 0;padding:0 0 8px 0;border-bottom:1px solid #d5dae0"
+_ROW = "display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start"
+_CAPTION = "margin:0 0 4px 0;font-size:12px;color:#6b7785"
+_INBOX = (
+    "margin:0 0 12px 0;padding:10px 14px;max-width:660px;box-sizing:border-box;"
+    "border:1px solid #d5dae0;border-radius:8px;background-color:#ffffff;color:#2f2a25;"
+    "font-size:14px;line-height:20px"
+)
+_TEXT = (
+    "white-space:pre-wrap;margin:6px 0 12px 0;padding:14px;max-width:660px;box-sizing:border-box;"
+    "border:1px solid #d5dae0;border-radius:8px;background-color:#ffffff;color:#2f2a25;"
+    "font-size:13px;line-height:19px"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One message with the personal fields of an invented person filled in.
+
+    Parameters
+    ----------
+    title : str
+        What kind of message it is.
+    subject, html, text : str
+        As the person would see them.
+    frames : tuple of str
+        Which previews are shown: `desktop`, `phone`, `phone, dark`.
+    """
+
+    title: str
+    subject: str
+    html: str
+    text: str
+    frames: tuple[str, ...]
+
+
+def choose_samples(messages: pd.DataFrame, campaign: Campaign) -> list[Sample]:
+    """Choose a typical message of each action, then the longest and the shortest of all.
+
+    Parameters
+    ----------
+    messages : DataFrame
+        Table `messages`.
+    campaign : Campaign
+        Gives order and labels of the actions.
+
+    Returns
+    -------
+    list of Sample
+        Empty if there is no message.
+    """
+    ranked = messages.assign(n_chars=messages["text"].str.len()).sort_values(
+        ["n_chars", "message_key"]
+    )
+    samples = []
+    for name, action in campaign.actions.items():
+        rows = ranked[ranked["action"] == name]
+        if len(rows):
+            samples.append(
+                _fill(rows.iloc[len(rows) // 2], f"Typical: {action.label}", "Alex", tuple(_FRAMES))
+            )
+    if len(ranked):
+        longest, shortest = ranked.iloc[-1], ranked.iloc[0]
+        name = "Maximiliane-Konstantina"
+        samples.append(_fill(longest, f"Longest: {longest['action']}", name, ("phone",)))
+        samples.append(_fill(shortest, f"Shortest: {shortest['action']}", "Bo", ("phone",)))
+    return samples
+
+
+def preview_html(samples: Iterable[Sample], campaign: Campaign) -> str:
+    """Show samples as they look in an inbox, on a desktop and on a phone.
+
+    Each letter sits in a frame of its own without any right: no script, form or link works.
+    """
+    cards = [_card(sample, campaign) for sample in samples]
+    shown = "".join(cards or ["<p>No message is planned.</p>"])
+    return f'<div style="{_ROW}">{shown}</div>'
+
+
+def preview_text(samples: Iterable[Sample]) -> str:
+    """Show the plain-text part of each sample, folded."""
+    parts = [
+        f"<details><summary>{html.escape(sample.title)}</summary>"
+        f'<pre style="{_TEXT}">{html.escape(sample.text)}</pre></details>'
+        for sample in samples
+    ]
+    return "<div>" + "".join(parts or ["<p>No message is planned.</p>"]) + "</div>"
+
+
+def _fill(message: pd.Series, title: str, first_name: str, frames: tuple[str, ...]) -> Sample:
+    person = {
+        "first_name": first_name,
+        "unsubscribe_url": "https://preview.invalid/unsubscribe",
+    }
+    return Sample(
+        title,
+        fill(message["subject"], person, is_html=False),
+        fill(message["html"], person, is_html=True),
+        fill(message["text"], person, is_html=False),
+        frames,
+    )
+
+
+def _card(sample: Sample, campaign: Campaign) -> str:
+    preheader = _PREHEADER.search(sample.html)
+    shown = html.escape(html.unescape(preheader[1]).strip()) if preheader else ""
+    width = "100%" if len(sample.frames) > 1 else "420px"
+    frames = "".join(_frame(sample, name) for name in sample.frames)
+    return (
+        f'<div style="width:{width};max-width:100%;{_CARD}">'
+        f'<h4 style="margin:12px 0 8px 0">{html.escape(sample.title)}</h4>'
+        f'<div style="{_INBOX}"><strong>{html.escape(campaign.sender_name)}</strong><br>'
+        f"{html.escape(sample.subject)}<br>"
+        f'<span style="color:#6b7785">{shown}</span></div>'
+        f'<div style="{_ROW}">{frames}</div></div>'
+    )
+
+
+def _frame(sample: Sample, name: str) -> str:
+    width, height = _FRAMES[name]
+    letter = sample.html.replace(_DARK, "all" if name.endswith("dark") else "not all")
+    return (
+        f'<div style="width:{width}px;max-width:100%">'
+        f'<p style="{_CAPTION}">{name}, up to {width} px wide</p>'
+        f'<iframe sandbox="" title="{html.escape(sample.title)}, {name}" width="{width}" '
+        f'height="{height}" style="width:100%;border:1px solid #d5dae0;border-radius:8px;'
+        f'background-color:#ffffff" srcdoc="{html.escape(letter)}"></iframe></div>'
+    )

@@ -1,0 +1,43 @@
+"""The gate: an assignment to this very action, and nothing against contact."""
+
+import pandas as pd
+import pytest
+from sqlalchemy import select, text
+
+from src.ledger import suppress
+from src.ledger.schema import messages
+from src.send.policy import Facts, find_denials, may_send
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer"),
+    [
+        (Facts("coupon", ""), (True, "")),
+        (Facts("coupon", "no consent"), (False, "no consent")),
+        (Facts("gift", ""), (False, "assigned to another action")),
+        (Facts("control", ""), (False, "in the control group")),
+        (Facts("none", ""), (False, "outside the experiment")),
+        (Facts(None, ""), (False, "no assignment")),
+        (Facts("control", "no consent"), (False, "in the control group")),
+    ],
+)
+def test_one_message(facts, answer):
+    assert may_send("coupon", facts) == answer
+
+
+def test_the_ledger_is_asked_for_every_fact(ledger, plan):
+    plan(4, is_refusing=lambda i: i == 1)
+    wish = {"customer_id": ["c0002"], "channel": "email", "reason": "complaint"}
+    suppress(ledger, pd.DataFrame(wish).assign(recorded_at=pd.Timestamp("2024-01-02", tz="UTC")))
+    with ledger.write() as connection:
+        connection.execute(
+            text("UPDATE assignments SET action = 'none' WHERE customer_id = 'c0003'")
+        )
+        rows = connection.execute(select(messages).order_by(messages.c.customer_id)).all()
+        denials = find_denials(connection, rows)
+    assert [denials.get(row.message_key, "") for row in rows] == [
+        "",
+        "no consent",
+        "complaint",
+        "outside the experiment",
+    ]
