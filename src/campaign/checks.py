@@ -32,6 +32,7 @@ _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
 _BARE_HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b", re.IGNORECASE)
+_DOT_INSIDE = re.compile(r"\.[^\W_]")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _SCRIPT = re.compile(r"(?:javascript|vbscript|data|file|blob)\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z][^>]*>|&(?:#\d+|#x[0-9a-f]+|[a-z]{2,8});", re.IGNORECASE)
@@ -197,8 +198,8 @@ def _links(message: Message) -> Iterator[tuple[str, str]]:
     for part, links in message.links.items():
         yield from ((part, link) for link in links if not _is_allowed(link, message.facts))
     for part, text in message.unlinked.items():
-        words = [word for word in text.split() if "." in word[1:-1]]
-        for host in _BARE_HOST.findall(_EMAIL.sub(" ", " ".join(words))):
+        hosts = _BARE_HOST.findall(_EMAIL.sub(" ", text)) if _DOT_INSIDE.search(text) else []
+        for host in hosts:
             if host.lower() not in message.facts.link_hosts:
                 yield part, host
 

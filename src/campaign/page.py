@@ -1,6 +1,6 @@
 """What a reader and a mail client see of an HTML message: text, tags and addresses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
@@ -29,6 +29,7 @@ class Page:
     ----------
     text : str
         Everything a reader may come to see, hidden preheader and descriptions included.
+        Descriptions come last.
     tags : tuple of tuple
         Name of each element and its (attribute, value) pairs.
     links : tuple of str
@@ -56,17 +57,20 @@ def read_page(html: str) -> Page:
     pieces = _PLAIN_PIECE.split(html)
     if any("<" in text for text in pieces[::2]):
         return _parse(html)
-    texts, tags, links, styles = [], [], [], []
-    for i, piece in enumerate(pieces):
-        if i % 2:
-            part = _parse(piece)
-            texts.append(part.text)
-            tags += part.tags
-            links += part.links
-            styles += part.styles
-        else:
-            texts.append(unescape(piece))
-    return Page(_one_line(texts), tuple(tags), tuple(links), tuple(styles))
+    markup = _join(tuple(pieces[1::2]))
+    return replace(markup, text=_one_line([unescape(" ".join(pieces[::2])), markup.text]))
+
+
+@lru_cache(maxsize=1024)
+def _join(pieces: tuple[str, ...]) -> Page:
+    """Everything but the text between the pieces of markup."""
+    parts = [_parse(piece) for piece in pieces]
+    return Page(
+        _one_line([part.text for part in parts]),
+        tuple(tag for part in parts for tag in part.tags),
+        tuple(link for part in parts for link in part.links),
+        tuple(style for part in parts for style in part.styles),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -75,7 +79,10 @@ def _parse(html: str) -> Page:
     reader.feed(html)
     reader.close()
     return Page(
-        _one_line(reader.texts), tuple(reader.tags), tuple(reader.links), tuple(reader.styles)
+        _one_line([*reader.texts, *reader.descriptions]),
+        tuple(reader.tags),
+        tuple(reader.links),
+        tuple(reader.styles),
     )
 
 
@@ -87,6 +94,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.texts: list[str] = []
+        self.descriptions: list[str] = []
         self.tags: list[Tag] = []
         self.links: list[str] = []
         self.styles: list[str] = []
@@ -102,7 +110,7 @@ class _Reader(HTMLParser):
             elif name == "style":
                 self.styles.append(value)
             elif name in ("alt", "title", "aria-label"):
-                self.texts.append(value)
+                self.descriptions.append(value)
 
     def handle_endtag(self, tag: str) -> None:
         self.element = ""

@@ -95,7 +95,8 @@ class Lookup(_Strict):
     key: _ColumnName
 
 
-ColumnSource = _ColumnName | list[_ColumnName] | Constant
+_Sum = Annotated[list[_ColumnName], Field(min_length=1)]
+ColumnSource = _ColumnName | _Sum | Constant
 
 
 class TableSource(_Strict):
@@ -254,6 +255,12 @@ def _model_message(path: str, error: ValidationError) -> str:
         )
     if first["type"] == "missing":
         return f"Expected the field {place} in {path}, found none; add it."
+    if ".columns." in place:
+        column = ".".join(place.split(".")[:4])
+        return (
+            f"Expected a source column, a list of numbers to add up, or {{value: ...}} at {column} "
+            f"of {path}, found {first.get('input')!r}; mend that line."
+        )
     return (
         f"Expected a valid source in {path}, but at {place}: {first['msg']} "
         f"(found {first.get('input')!r}); mend that line."

@@ -53,12 +53,12 @@ def draw(customer_ids: Sequence[str] | pd.Series, salt: str) -> np.ndarray:
     [0.038016, 0.663219]
     """
     start = hashlib.blake2b(f"{salt}\x00".encode(), digest_size=8)
-    numbers = np.empty(len(customer_ids), dtype=np.uint64)
-    for i, customer_id in enumerate(customer_ids):
+    digests = bytearray()
+    for customer_id in customer_ids:
         state = start.copy()
         state.update(customer_id.encode())
-        numbers[i] = int.from_bytes(state.digest(), "big")
-    return (numbers >> np.uint64(11)) * 2.0**-53
+        digests += state.digest()
+    return (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) * 2.0**-53
 
 
 def draw_holdout(

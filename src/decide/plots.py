@@ -26,11 +26,15 @@ def plot_counts(counts: pd.DataFrame) -> Axes:
     left = pd.Series(0, index=counts.index)
     for i, name in enumerate(counts.columns):
         color = grays[i] if i < len(grays) else COLORS[(i - len(grays)) % len(COLORS)]
-        axes.barh(counts.index, counts[name], left=left, color=color, label=name, height=0.66)
+        axes.barh(
+            counts.index, counts[name], left=left, color=color, label=_words(name), height=0.66
+        )
         left = left + counts[name]
     axes.grid(axis="y", visible=False)
     axes.legend(
         ncols=len(counts.columns),
+        handlelength=1.2,
+        columnspacing=1.2,
         loc="upper left",
         bbox_to_anchor=(0, -0.16),
         fontsize=9,
@@ -58,11 +62,15 @@ def plot_policies(policies: pd.DataFrame, mode_is_exploring: bool) -> Axes:
     axes.scatter(shown["expected_profit_value"], shown.index, c=colors, s=54, zorder=3)
     for row, value in enumerate(shown["expected_profit_value"]):
         axes.annotate(_money(value), (value, row), (0, 8), textcoords="offset points", ha="center")
-    axes.set_yticks(shown.index, shown["policy"])
+    axes.set_yticks(shown.index, shown["policy"].map(_words))
     axes.set_ylim(-0.6, len(shown) - 0.3)
     axes.axvline(0, color="#52606d", lw=1)
     axes.margins(x=0.1)
     return axes
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _money(value: float) -> str:

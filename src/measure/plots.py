@@ -28,7 +28,7 @@ def plot_arms(results: pd.DataFrame, mde_value: float) -> Axes:
         mde_value,
         color="#eef1f4",
         zorder=0,
-        label="too small to be detected, any action",
+        label="too small to be found",
     )
     _whiskers(axes, plain.loc[order], 0.13, MUTED, "plain difference of means")
     _whiskers(axes, adjusted.loc[order], -0.13, ACCENT, "adjusted by the window before")
@@ -115,6 +115,8 @@ def plot_balance(
     left.set_yticks(height, [name.replace("_", " ") for name in ratio.index])
     left.set_ylim(-0.6, len(ratio) - 0.4)
     left.set_xlabel("share of the experiment (%)")
+    left.use_sticky_edges = False
+    left.margins(x=0.1)
     left.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=8.5, frameon=False)
     height = np.arange(len(balance))[::-1]
     right.hlines(height, balance["lower"], balance["upper"], color=ACCENT, lw=2.2)

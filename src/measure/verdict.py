@@ -159,7 +159,7 @@ def planned_and_found(lift: Lift, mde_planned: float, explained_planned: float) 
         Rows: effect detectable per customer, half width of the interval (shop currency), part of
         the variance that the window before explains (0-1). Columns `planned`, `found`.
     """
-    planned_error = mde_planned / detectable_effect(1.0, 1.0)
+    planned_error = mde_planned / detectable_effect(1.0, 1.0, level=lift.level)
     half_planned = planned_error * stats.norm.ppf((1 + lift.level) / 2)
     return pd.DataFrame(
         {

@@ -43,7 +43,9 @@ def list_snapshots(
 
 
 def list_candidates(comparison: Comparison) -> pd.DataFrame:
-    """Figures of the candidates, rounded, under readable names; empty if none was compared."""
+    """Figures of the candidates, rounded, under readable names; else the rate that is used."""
+    if not comparison.is_compared:
+        return _list_rate(comparison.base_rate)
     names = {
         "calibration": "calibration",
         "validation_log_loss": "log loss, validation",
@@ -57,7 +59,17 @@ def list_candidates(comparison: Comparison) -> pd.DataFrame:
         "gain_upper": "gain, upper",
     }
     table = comparison.candidates.set_index("candidate").rename(index=CANDIDATE_WORDS)
-    return table[[name for name in names if name in table]].rename(columns=names).round(3)
+    return table[list(names)].rename(columns=names).round(3)
+
+
+def _list_rate(rate: Interval) -> pd.DataFrame:
+    row = {
+        "share who ordered": rate.estimate,
+        "lower": rate.lower,
+        "upper": rate.upper,
+        "customers": rate.n,
+    }
+    return pd.DataFrame([row], index=[CANDIDATE_WORDS["base_rate"]]).round(3)
 
 
 def describe_choice(comparison: Comparison) -> str:

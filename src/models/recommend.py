@@ -19,7 +19,7 @@ __all__ = [
     "fit_recommender",
     "index_purchases",
     "list_pairs",
-    "put_known_last",
+    "rank_for",
     "recommend",
     "score_items",
 ]
@@ -161,9 +161,11 @@ def score_items(model: Recommender, purchases: Purchases) -> np.ndarray:
     return np.round(score, _DECIMALS) - _TIE * np.arange(score.shape[1])
 
 
-def put_known_last(score: np.ndarray, purchases: Purchases) -> np.ndarray:
-    """Put the items that a customer has bought behind all that are new to them."""
-    return score - _LATE * (purchases.n_days.toarray() > 0)
+def rank_for(target: Target, score: np.ndarray, purchases: Purchases) -> np.ndarray:
+    """Give the scores to rank by: for ``new``, what a customer has bought comes last."""
+    if target not in TARGETS:
+        raise ParameterError(f"Expected a target among {list(TARGETS)}, found {target!r}.")
+    return score - _LATE * (purchases.n_days.toarray() > 0) if target == "new" else score
 
 
 def recommend(
@@ -187,11 +189,8 @@ def recommend(
     score : array of shape (n_customers, k)
         Their scores.
     """
-    if target not in TARGETS:
-        raise ParameterError(f"Expected a target among {list(TARGETS)}, found {target!r}.")
     score = score_items(model, purchases)
-    ranked = put_known_last(score, purchases) if target == "new" else score
-    items = best_items(ranked, k)
+    items = best_items(rank_for(target, score, purchases), k)
     return items, np.round(np.take_along_axis(score, items, axis=1), _DECIMALS)
 
 

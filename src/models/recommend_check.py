@@ -15,9 +15,11 @@ from src.models.recommend import (
     TARGETS,
     Purchases,
     Target,
+    best_items,
     fit_recommender,
     index_purchases,
-    recommend,
+    rank_for,
+    score_items,
 )
 from src.models.recommend_items import ItemRules, count_purchases
 
@@ -101,9 +103,9 @@ def try_methods(
     }
     trials = []
     for method in METHODS:
-        model = fit_recommender(purchases, method)
+        score = score_items(fit_recommender(purchases, method), purchases)
         for target in TARGETS:
-            top, _ = recommend(model, purchases, k, target)
+            top = best_items(rank_for(target, score, purchases), k)
             trials.append(_trial(method, target, cut_date, last_date, *truths[target], top))
     tried = [trial for trial in trials if len(trial.recall)]
     return sorted(tried, key=lambda trial: TARGETS.index(trial.target))

@@ -11,9 +11,11 @@ from src.data.window import days_after, known_by
 __all__ = [
     "ItemRules",
     "build_item_days",
+    "build_product_days",
     "choose_products",
     "count_purchases",
     "list_active_products",
+    "list_customers",
 ]
 
 
@@ -44,7 +46,7 @@ class ItemRules:
     max_items: int = 1000
 
 
-def build_item_days(orders: Table, products: Table, as_of_date: str, rules: ItemRules) -> Table:
+def build_product_days(orders: Table, products: Table, as_of_date: str, rules: ItemRules) -> Table:
     """List on which days each customer bought which product of an allowed item.
 
     Parameters
@@ -81,6 +83,22 @@ def _allowed(products: Table, rules: ItemRules) -> Table:
     return named.select("product_id", "item")
 
 
+def build_item_days(product_days: Table) -> Table:
+    """List on which days each customer bought which item, whatever the product.
+
+    Parameters
+    ----------
+    product_days : ibis.Table
+        As from `build_product_days`.
+
+    Returns
+    -------
+    ibis.Table
+        One row per customer, item and day: `customer_id`, `item`, `order_date`.
+    """
+    return product_days.select("customer_id", "item", "order_date").distinct()
+
+
 def count_purchases(item_days: Table, as_of_date: str) -> pd.DataFrame:
     """Sum up what each customer bought by one date.
 
@@ -100,7 +118,7 @@ def count_purchases(item_days: Table, as_of_date: str) -> pd.DataFrame:
     end = ibis.date(as_of_date)
     known = item_days.filter(item_days.order_date <= end)
     counts = known.group_by("customer_id", "item").agg(
-        n_days=known.order_date.nunique(), last=known.order_date.max()
+        n_days=known.count(), last=known.order_date.max()
     )
     purchases = counts.select(
         "customer_id", "item", "n_days", last_days=end.delta(counts.last, unit="day")
@@ -109,7 +127,7 @@ def count_purchases(item_days: Table, as_of_date: str) -> pd.DataFrame:
 
 
 def choose_products(
-    item_days: Table, recommended: pd.DataFrame, as_of_date: str, rules: ItemRules
+    product_days: Table, recommended: pd.DataFrame, as_of_date: str, rules: ItemRules
 ) -> pd.DataFrame:
     """Name a product for each recommended item.
 
@@ -118,8 +136,8 @@ def choose_products(
 
     Parameters
     ----------
-    item_days : ibis.Table
-        As from `build_item_days`.
+    product_days : ibis.Table
+        As from `build_product_days`.
     recommended : DataFrame
         One row per customer and item: `customer_id`, `item`.
     as_of_date : str
@@ -132,7 +150,7 @@ def choose_products(
         `recommended`, rows in the same order, with `product_id`.
     """
     end = ibis.date(as_of_date)
-    known = item_days.filter(item_days.order_date <= end)
+    known = product_days.filter(product_days.order_date <= end)
     start = ibis.date(days_after(as_of_date, -rules.active_days))
     recent = known.filter(known.order_date > start)
     active = recent.group_by("item", "product_id").agg(n_best=recent.customer_id.nunique())
@@ -156,10 +174,12 @@ def _first(counts: Table, keys: list[str]) -> Table:
     return ranked.filter(ranked.place == 0)
 
 
-def list_active_products(item_days: Table, as_of_date: str, active_days: int) -> list[str]:
+def list_active_products(product_days: Table, as_of_date: str, active_days: int) -> list[str]:
     """List the products sold in the last `active_days` up to a date."""
     start, end = ibis.date(days_after(as_of_date, -active_days)), ibis.date(as_of_date)
-    recent = item_days.filter((item_days.order_date > start) & (item_days.order_date <= end))
+    recent = product_days.filter(
+        (product_days.order_date > start) & (product_days.order_date <= end)
+    )
     active = recent.select("product_id").distinct().order_by("product_id")
     return active.to_pandas()["product_id"].to_list()
 

@@ -18,7 +18,7 @@ _LATELY_DAYS = 60
 def build_recommendations(
     model: Recommender,
     purchases: Purchases,
-    item_days: Table,
+    product_days: Table,
     as_of_date: str,
     rules: ItemRules,
     k: int = 5,
@@ -31,8 +31,8 @@ def build_recommendations(
     model : Recommender
     purchases : Purchases
         As of `as_of_date`.
-    item_days : ibis.Table
-        As from `src.models.recommend_items.build_item_days`.
+    product_days : ibis.Table
+        As from `src.models.recommend_items.build_product_days`.
     as_of_date : str
         ISO date.
     rules : ItemRules
@@ -56,7 +56,7 @@ def build_recommendations(
             "reason": _reasons(model, purchases, top),
         }
     )
-    return choose_products(item_days, rows, as_of_date, rules)
+    return choose_products(product_days, rows, as_of_date, rules)
 
 
 def _reasons(model: Recommender, purchases: Purchases, top: np.ndarray) -> list[str]:

@@ -16,12 +16,13 @@ _WORDS = {
     "repurchase": "own habit",
     "co_purchase": "habit and\nbought together",
 }
+_BOUGHT = {"any": "what is bought next", "new": "what is new to the customer"}
 _TITLES = {"any": "anything bought next", "new": "only items new to the customer"}
 
 
 def plot_recall(summary: pd.DataFrame, method: str, k: int) -> Figure:
     """Draw recall of each method with interval, for both questions."""
-    figure, axes = new_row(f"How much of what was bought did {k} items name?", len(TARGETS))
+    figure, axes = new_row(_recall_message(summary, method, k), len(TARGETS))
     for panel, target in zip(axes, TARGETS, strict=True):
         panel.set(title=_TITLES[target], xlabel="method", ylabel=f"recall@{k}, with 95 % interval")
         part = summary[summary["target"] == target].set_index("method")
@@ -38,11 +39,19 @@ def plot_recall(summary: pd.DataFrame, method: str, k: int) -> Figure:
     return figure
 
 
-def plot_hits_by_rank(trials: list[Trial], target: str) -> Axes:
+def _recall_message(summary: pd.DataFrame, method: str, k: int) -> str:
+    chosen = summary[summary["method"] == method].set_index("target")["recall"]
+    if not len(chosen):
+        return "Too little history to try lists on"
+    parts = [f"{chosen[name]:.1%} of {words}" for name, words in _BOUGHT.items() if name in chosen]
+    return f"{k} items name " + " and ".join(parts)
+
+
+def plot_hits_by_rank(trials: list[Trial], method: str, target: str) -> Axes:
     """Draw which share of customers bought the item at each rank."""
     shown = [trial for trial in trials if trial.target == target]
     axes = new_axes(
-        "Does the first place deserve to be first? Share bought, by rank",
+        _rank_message(shown, method),
         "rank in the list",
         "share of customers who bought it",
         size=(7.2, 3.4),
@@ -59,6 +68,14 @@ def plot_hits_by_rank(trials: list[Trial], target: str) -> Axes:
     axes.set_ylim(bottom=0)
     axes.legend(loc="best", frameon=False)
     return axes
+
+
+def _rank_message(trials: list[Trial], method: str) -> str:
+    for trial in trials:
+        if trial.method == method:
+            share = trial.is_hit.mean(axis=0)
+            return f"{share[0]:.0%} bought what stood first, {share[-1]:.0%} what stood last"
+    return "Too little history to try lists on"
 
 
 def plot_reasons(reasons: pd.DataFrame, n_customers: int) -> Axes:

@@ -95,7 +95,14 @@ def plot_centres(centres: pd.DataFrame) -> Axes:
     drawn = axes.pcolormesh(centres, cmap="RdBu_r", vmin=-limit, vmax=limit, edgecolors="white")
     for (row, column), value in np.ndenumerate(centres.to_numpy()):
         color = "white" if abs(value) > 0.6 * limit else "#323f4b"
-        axes.text(column + 0.5, row + 0.5, f"{value:+.1f}", ha="center", va="center", color=color)
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            f"{round(value, 1) + 0.0:+.1f}",
+            ha="center",
+            va="center",
+            color=color,
+        )
     axes.set_xticks(np.arange(len(words)) + 0.5, [_broken(word) for word in words])
     axes.set_yticks(np.arange(len(centres)) + 0.5, centres.index)
     axes.invert_yaxis()

@@ -228,7 +228,8 @@ def predict_value(
     edges = _week_edges(horizon_days)
     totals = np.array([expect_orders(model, btyd, edge) for edge in edges])
     middle = (edges[1:] + edges[:-1]) / 2 * _DAYS_PER_WEEK / _DAYS_PER_YEAR
-    discounted = np.diff(totals, axis=0).T @ (1 + discount_rate) ** -middle
+    weights = (1 + discount_rate) ** -middle[:, None]
+    discounted = (np.diff(totals, axis=0) * weights).sum(axis=0)  # week by week, for all alike
     values = expect_values(model, btyd)
     clv = margin_share * values * discounted
     return pd.DataFrame(

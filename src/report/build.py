@@ -1,7 +1,7 @@
 """The report's folder: an index with the run's key numbers, and one page per executed notebook."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 import json
 import os
@@ -155,15 +155,13 @@ def _read_step(stage: StageRecord, renderer: Any) -> Step:
         return _bare_step(stage, f"The executed notebook could not be read: {error}.")
     bare = _bare_step(stage, page.error)
     title = page.title.removeprefix(stage.number).strip(" ·-:") or bare.title
-    return Step(
-        **{
-            **vars(bare),
-            "title": title,
-            "question": page.purpose or bare.question,
-            "page": f"{stage.name}.html",
-            "about": page.about,
-            "body": page.body,
-        }
+    return replace(
+        bare,
+        title=title,
+        question=page.purpose or bare.question,
+        page=f"{stage.name}.html",
+        about=page.about,
+        body=page.body,
     )
 
 

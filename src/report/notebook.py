@@ -22,6 +22,7 @@ __all__ = ["NotebookPage", "NotebookRenderer"]
 _TEMPLATES = Path(__file__).parent / "templates"
 _TITLE = re.compile(r"\A\s*#\s+(?P<title>[^\n]+)\n?")
 _QUOTE = re.compile(r"^>[^\n]*(?:\n>[^\n]*)*", re.MULTILINE)
+_CHECK = re.compile(r"^\s*assert\b", re.MULTILINE)
 _SECTION = re.compile(r"^#{2,}\s+(.+)$", re.MULTILINE)
 _OPEN, _SHUT = "\ue000", "\ue001"
 """Private characters around the number of a formula while its text is cleaned."""
@@ -74,6 +75,7 @@ class NotebookRenderer:
         )
         for name, filter_ in {
             "highlight_code": Highlight2HTML(pygments_lexer="ipython3", parent=self._exporter),
+            "n_checks": _count_checks,
             "prose": _prose,
             "safe_html": clean_html,
         }.items():
@@ -155,6 +157,14 @@ def _prose(context: Context, source: str) -> str:
     return render_prose(source, context.get("cell", {}).get("attachments"))
 
 
+def _count_checks(cell: NotebookNode) -> int:
+    """Count the asserts of a cell that was run and held."""
+    has_failed = any(output.output_type == "error" for output in cell.outputs)
+    if has_failed or cell.execution_count is None:
+        return 0
+    return len(_CHECK.findall(cell.source))
+
+
 class _ProseRenderer(IPythonRenderer):
     """Markdown without anchors; formulas are put aside."""
 
@@ -172,7 +182,10 @@ class _ProseRenderer(IPythonRenderer):
         return self._put_aside(f"\\begin{{{name}}}{body}\\end{{{name}}}", "block")
 
     def _put_aside(self, body: str, display: str) -> str:
-        self.formulas.append(render_formula(body, display))
+        formula = render_formula(body, display)
+        if display == "block":
+            formula = f'<span class="formula" tabindex="0">{formula}</span>'
+        self.formulas.append(formula)
         return f"{_OPEN}{len(self.formulas) - 1}{_SHUT}"
 
 

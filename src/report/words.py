@@ -86,8 +86,8 @@ def format_number(name: str, value: object) -> str:
     --------
     >>> format_number("n_customers", 2469), format_number("holdout_share", 0.1)
     ('2,469', '10 %')
-    >>> format_number("lower", -1234.5), format_number("auc", 0.81234)
-    ('−1,234.50', '0.812')
+    >>> format_number("lower", -123.4), format_number("auc", 0.81234)
+    ('−123.40', '0.812')
     """
     if value is None:
         return "not known"
@@ -158,7 +158,7 @@ def _format_size(name: str, size: float) -> str:
         return f"{size:,.1f} days"
     if name.endswith("_seconds"):
         return f"{size:,.1f} s"
-    if name.endswith(_OF_MONEY):
+    if name.endswith(_OF_MONEY) and size < 1000:
         return f"{size:,.2f}"
     if size >= 1000:
         return f"{size:,.0f}"

@@ -22,7 +22,7 @@ def plot_steps(steps: dict[str, int]) -> Axes:
     names, counts = list(steps), list(steps.values())
     n_last, n_drawn = counts[-1], counts[2]
     axes = new_axes(
-        f"Messages handed over to {n_last:,} of {n_drawn:,} customers drawn for one",
+        f"Message handed over for {n_last:,} of {n_drawn:,} customers drawn",
         "customers (count)",
         "",
         size=(7.2, 3.0),

@@ -122,6 +122,21 @@ BAD_FIELDS = {
         "tables.orders_raw.columns.quantity",
         "unit",
     ),
+    "column that is a number": (
+        lambda f: _column(f, order_id=5),
+        "Expected a source column, a list of numbers to add up, or {value: ...}",
+        "found 5",
+    ),
+    "sum of nothing": (
+        lambda f: _column(f, discount=[]),
+        "at tables.orders_raw.columns.discount",
+        "found []",
+    ),
+    "constant that is misspelt": (
+        lambda f: _column(f, quantity={"valu": 1}),
+        "at tables.orders_raw.columns.quantity",
+        "found {'valu': 1}",
+    ),
     "lookup without its file": (
         lambda f: _lookup(f, file="stores", key="order"),
         "the file stores.parquet",

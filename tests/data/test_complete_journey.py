@@ -19,7 +19,7 @@ def source():
 @pytest.fixture(scope="module")
 def raw_tables(source):
     tables = read_raw_tables(connect(), source, read_key(source.name, source.is_public))
-    return {name: table.cache() for name, table in tables.items()}
+    return tables | {"orders_raw": tables["orders_raw"].cache()}
 
 
 @pytest.fixture(scope="module")

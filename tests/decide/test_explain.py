@@ -149,7 +149,9 @@ def test_design_sentence_warns(mde, share, expected):
 def test_figures_are_drawn_even_for_nobody(campaign):
     decisions, estimates, policy = decided(campaign, False, ["share"] * 4)
     counts = count_by_group(decisions, SEGMENTS, campaign.arms)
-    assert "no control" not in plots.plot_counts(counts).get_title(loc="left")
+    assert plots.plot_counts(counts).get_title(loc="left") == (
+        "4 of 6 customers are written to; 3 segments have no control"
+    )
     policies = compare_policies(estimates, policy, PROFILES, campaign)
     assert "Nothing is known" in plots.plot_policies(policies, True).get_title(loc="left")
     empty = measure_spread(np.zeros(0), np.zeros(0))

@@ -101,7 +101,7 @@ def _run_stage(frames, arrow, run) -> dict[str, str]:
         pq.write_table(_whole(frame, arrow(name, []).schema), folder / "part-0.parquet")
     stage = open_stage("03_tag", str(run))
     tables = {name: stage.table(name) for name in frames}
-    profiles = build_profiles(**tables, as_of_date=AS_OF)
+    profiles = build_profiles(**tables, as_of_date=AS_OF).cache()
     stage.write("profiles", profiles)
     stage.write("interests", build_interests(tables["orders"], tables["products"], AS_OF))
     stage.write("tags", build_tags(profiles, read_tag_rules("params/tags.yaml")))

@@ -165,7 +165,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(st.lists(WORDS, max_size=12).map(" ".join), st.text(max_size=30)))
 def test_any_text_is_either_a_condition_or_refused(rule):
     with contextlib.suppress(ParameterError):

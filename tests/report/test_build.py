@@ -35,7 +35,7 @@ def test_index_starts_with_the_key_numbers(whole_run):
         "Chosen": "1,500 of 2,469 customers, 2,011 eligible",
         "Held out": "247 never written to; 264 more are this campaign's control",
         "Sent": "1,490 of 1,500 planned; 10 suppressed",
-        "Incremental profit": "320.50 interval −1,234.20 to 2,345.70",
+        "Incremental profit": "320.50 interval −1,234 to 2,346",
     }
     assert words_of(card.h2) == "Cannot tell"
     assert card.svg["aria-label"] == "Interval from −1,234 to 2,346, zero marked"
@@ -140,6 +140,21 @@ def test_hostile_output_does_nothing(stage_page, as_html):
     )
     assert "steal" not in text
     assert text.count("<script") == 1  # the one that shows the code
+
+
+def test_passed_checks_are_counted_though_their_code_is_hidden(whole_run):
+    path = whole_run / "notebooks" / "03_tag.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cell = notebook.cells[-1]
+    cell.source, cell.execution_count = 'assert 1, "a"\nx = 2\nassert x, "b"', 7
+    nbformat.write(notebook, path)
+    build_report(whole_run)
+    page = soup_of(whole_run / "report" / "03_tag.html")
+    assert words_of(page.select_one(".passed")) == "✓ 2 checks passed"
+    cell.outputs = [new_output("error", ename="AssertionError", evalue="b", traceback=[])]
+    nbformat.write(notebook, path)
+    build_report(whole_run)
+    assert soup_of(whole_run / "report" / "03_tag.html").select_one(".passed") is None
 
 
 def test_formulas_are_drawn(stage_page):

@@ -140,6 +140,12 @@ def test_a_long_text_is_cut_into_words_and_read_as_one(text):
     assert name == text
 
 
+@pytest.mark.parametrize("control", [*BREAKS, "\x01", "\x7f", "\x9f"], ids=ascii)
+def test_controls_become_spaces(control):
+    assert encode_text(f"a{control}b") == "a b"
+    assert encode_mailbox(f"a{control}b", "c@example.com") == '"a b" <c@example.com>'
+
+
 def test_code_in_a_subject_stays_text():
     read = message_from_bytes(build(subject=ENCODED[0]), policy=default)
     assert read["Subject"] == "= ?utf-8?q?hi=0D=0ABcc:_evil=40x.test?="

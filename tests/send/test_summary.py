@@ -44,7 +44,7 @@ def test_steps_from_decision_to_message():
     steps = count_steps(decisions, messages, log)
     assert list(steps.values()) == [5, 4, 3, 2, 1]
     axes = plot_steps(steps)
-    assert axes.get_title(loc="left") == "Messages handed over to 1 of 3 customers drawn for one"
+    assert axes.get_title(loc="left") == "Message handed over for 1 of 3 customers drawn"
     plt.close(axes.figure)
 
 
