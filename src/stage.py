@@ -201,6 +201,7 @@ def open_stage(name: str, run_dir: str) -> Stage:
     if name not in STAGES:
         raise StageOrderError(f"Expected one of the stages {list(STAGES)}, found {name!r}.")
     run = run_path(run_dir)
+    pd.set_option("display.max_colwidth", 120)  # reasons are read, not guessed
     staging = staging_path(run, name)
     shutil.rmtree(staging / "tables", ignore_errors=True)
     staging.mkdir(parents=True, exist_ok=True)

@@ -64,7 +64,8 @@ def check_messages(messages: pd.DataFrame, facts: Facts) -> tuple[pd.DataFrame, 
     Returns
     -------
     summary : DataFrame
-        One row per check: `check`, `reason`, `is_warning`, `n_messages`, `n_faulty` (messages).
+        One row per check: `check`, `reason`, `effect` of a fault, `n_messages`, `n_faulty`
+        (messages).
     faults : DataFrame
         One row per fault: `check`, `is_warning`, `customer_id`, `action`, `place`, `found`.
     """
@@ -82,8 +83,8 @@ def check_messages(messages: pd.DataFrame, facts: Facts) -> tuple[pd.DataFrame, 
     found = pd.DataFrame(faults, columns=columns)
     n_faulty = found.groupby("check")["customer_id"].nunique()
     summary = pd.DataFrame(
-        [(check.name, check.reason, check.is_warning) for check in CHECKS],
-        columns=["check", "reason", "is_warning"],
+        [(check.name, check.reason, "warns" if check.is_warning else "stops") for check in CHECKS],
+        columns=["check", "reason", "effect"],
     )
     summary["n_messages"] = len(messages)
     summary["n_faulty"] = [int(n_faulty.get(check.name, 0)) for check in CHECKS]
@@ -326,7 +327,7 @@ CHECKS = (
     ),
     Check(
         "control_signs",
-        "Line breaks and hidden signs can forge headers or turn text around.",
+        "Line breaks and hidden signs can forge headers.",
         _control_signs,
     ),
     Check("unsubscribe", "Every reader can leave, from both bodies.", _unsubscribe),
@@ -334,18 +335,16 @@ CHECKS = (
     Check("numbers", "Prices and percentages are the offer's.", _numbers),
     Check("dates", "Dates are the offer's last day.", _dates),
     Check("benefits", "Nothing is promised that the offer does not give.", _benefits),
-    Check(
-        "offer_stated", "Discount, conditions and last day are said in both bodies.", _offer_stated
-    ),
-    Check("links", "Links lead to the allowed hosts, by https, and nowhere else.", _links),
+    Check("offer_stated", "Both bodies state discount, terms and last day.", _offer_stated),
+    Check("links", "Links lead to allowed hosts, by https.", _links),
     Check("scripts", "No script, form or frame, in no disguise.", _scripts),
     Check("remote_content", "Nothing is loaded when the message is opened.", _remote_content),
     Check("left_over", "No template sign or empty value is left.", _left_over),
     Check("markers", "Only personal fields are still to be filled.", _markers),
     Check("markup_as_text", "No tag or entity shows as text.", _markup_as_text),
     Check("html_size", "Mail programs cut longer messages.", _html_size),
-    Check("accessible", "Screen readers get language, title and no layout tables.", _accessible),
-    Check("personal_data", "No address of a person is in a planned message.", _personal_data),
+    Check("accessible", "Screen readers get language, title and no layout.", _accessible),
+    Check("personal_data", "No person's address is in a planned message.", _personal_data),
     Check(
         "subject_for_phones",
         f"Phones cut subjects after about {PHONE_SUBJECT_CHARS} characters.",

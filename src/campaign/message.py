@@ -110,10 +110,12 @@ def gather_facts(
     wording: Wording,
 ) -> Facts:
     """Gather what the messages of a campaign are held against."""
-    phrases = {customer_id: [name] for customer_id, name in departments.items()}
+    phrases = {customer_id: _shown(name) for customer_id, name in departments.items()}
     for customer_id, listed in products.items():
-        named = [product[field] for product in listed for field in ("name", "department")]
-        phrases.setdefault(customer_id, []).extend(named)
+        shown = phrases.setdefault(customer_id, [])
+        for product in listed:
+            shown += [f"{product['initial']} {product['name']}", product["name"]]
+            shown += _shown(product["department"])
     return Facts(
         offers=offers,
         postal_address=campaign.postal_address,
@@ -123,3 +125,8 @@ def gather_facts(
         benefit_words=wording.benefit_words,
         phrases=phrases,
     )
+
+
+def _shown(department: str) -> list[str]:
+    """Write a department in the two ways in which templates write it."""
+    return [department, department.capitalize()]

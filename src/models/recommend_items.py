@@ -47,7 +47,7 @@ class ItemRules:
 
 
 def build_product_days(orders: Table, products: Table, as_of_date: str, rules: ItemRules) -> Table:
-    """List on which days each customer bought which product of an allowed item.
+    """List the order lines of products that may be recommended, by day.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ def build_product_days(orders: Table, products: Table, as_of_date: str, rules: I
     Returns
     -------
     ibis.Table
-        One row per customer, product and day (UTC): `customer_id`, `item`, `product_id`,
-        `order_date`. Products without department are left out, unless none has one.
+        One row per order line: `customer_id`, `item`, `product_id`, `order_date` (UTC). Products
+        without department are left out, unless none has one.
     """
     lines = known_by(orders, "ordered_at", as_of_date)
-    days = lines.select("customer_id", "product_id", order_date=lines.ordered_at.date()).distinct()
+    days = lines.select("customer_id", "product_id", order_date=lines.ordered_at.date())
     return days.inner_join(_allowed(products, rules), "product_id").select(
         "customer_id", "item", "product_id", "order_date"
     )
@@ -113,17 +113,16 @@ def count_purchases(item_days: Table, as_of_date: str) -> pd.DataFrame:
     -------
     DataFrame
         One row per customer and item: `customer_id`, `item`, `n_days` (days on which it was
-        bought) and `last_days` (days since the last of them); by customer and item.
+        bought) and `last_days` (days since the last of them); in any order.
     """
     end = ibis.date(as_of_date)
     known = item_days.filter(item_days.order_date <= end)
     counts = known.group_by("customer_id", "item").agg(
         n_days=known.count(), last=known.order_date.max()
     )
-    purchases = counts.select(
+    return counts.select(
         "customer_id", "item", "n_days", last_days=end.delta(counts.last, unit="day")
-    )
-    return purchases.order_by("customer_id", "item").to_pandas()
+    ).to_pandas()
 
 
 def choose_products(
@@ -157,7 +156,7 @@ def choose_products(
     best = _first(active, ["item"]).select("item", best_id="product_id").to_pandas()
     wanted = ibis.memtable(recommended[["customer_id", "item"]].drop_duplicates())
     mine = known.semi_join(wanted, ["customer_id", "item"]).semi_join(active, "product_id")
-    mine = mine.group_by("customer_id", "item", "product_id").agg(n_best=mine.count())
+    mine = mine.group_by("customer_id", "item", "product_id").agg(n_best=mine.order_date.nunique())
     own = _first(mine, ["customer_id", "item"])
     own = own.select("customer_id", "item", own_id="product_id").to_pandas()
     named = recommended.merge(own, how="left", on=["customer_id", "item"]).merge(

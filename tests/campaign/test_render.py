@@ -17,7 +17,7 @@ SHOP_URL = "https://shop.example.com/"
 
 def test_message_of_the_department_offer_reads_as_planned(messages):
     message = messages.loc["c1"]
-    assert message["subject"] == "10% off in the produce department, through October 28"
+    assert message["subject"] == "10% off the produce department through October 28"
     assert message["text"] == (
         "Hi ⟦first_name⟧,\n\n"
         "Thank you for shopping with us. On your next visit, take\n"
@@ -42,7 +42,7 @@ def test_message_of_the_department_offer_reads_as_planned(messages):
 
 def test_message_of_the_basket_offer_states_its_minimum(messages):
     message = messages.loc["c2"]
-    assert message["subject"] == "$5 off your next basket, through October 28"
+    assert message["subject"] == "$5 off your next basket through October 28"
     assert "once it comes to $40 or more, take $5 off." in message["text"]
     assert "When you spend $40 or more" in message["html"]
 
