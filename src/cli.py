@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from rich.console import Console
@@ -46,6 +47,7 @@ class _Bars:
         )
         self.tasks: dict[str, TaskID] = {}
         self.seconds: dict[str, float] = {}
+        self.started = time.monotonic()
 
     def __enter__(self) -> "_Bars":
         if console.is_terminal:
@@ -190,10 +192,10 @@ def _open_ledger(run_id: str) -> "Ledger":
 
 
 def _tell_end(path: Path, bars: _Bars) -> None:
-    total = sum(bars.seconds.values())
     for stage, seconds in bars.seconds.items() if console.is_terminal else ():
-        console.print(f"{stage:<14} {seconds:6.1f} s")
-    console.print(f"{'notebooks':<14} {total:6.1f} s in all")
+        console.print(f"{stage:<14} {seconds:11.1f} s")
+    seconds = time.monotonic() - bars.started
+    console.print(f"{'in all':<14} {seconds:11.1f} s, report and tracking included")
     typer.echo(path / "report" / "index.html")
 
 

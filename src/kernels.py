@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 from pathlib import Path
+import select
 import signal
 import socket
 import subprocess
@@ -23,36 +24,41 @@ import uuid
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-__all__ = ["PRELOADED", "Forge"]
+__all__ = ["EVERYWHERE", "LATER", "Forge"]
 
-PRELOADED = (
+EVERYWHERE = (
     "numpy",
     "pandas",
     "pyarrow.parquet",
-    "scipy.optimize",
-    "scipy.sparse",
-    "scipy.special",
-    "scipy.stats",
-    "sklearn.calibration",
-    "sklearn.cluster",
-    "sklearn.isotonic",
-    "sklearn.linear_model",
-    "sklearn.metrics",
-    "sklearn.preprocessing",
-    "lightgbm",
     "duckdb",
     "ibis",
     "ibis.backends.duckdb",
     "matplotlib.pyplot",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
-    "cryptography.hazmat.primitives.ciphers.aead",
-    "jinja2.sandbox",
     "pydantic",
-    "sqlalchemy.dialects.sqlite",
-    "alembic.command",
     "yaml",
 )
+"""What every notebook imports: loaded before the first kernel."""
+
+LATER = (
+    "sqlalchemy.dialects.sqlite",
+    "alembic.command",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "scipy.special",
+    "scipy.optimize",
+    "scipy.sparse",
+    "scipy.stats",
+    "sklearn.preprocessing",
+    "sklearn.linear_model",
+    "sklearn.cluster",
+    "sklearn.metrics",
+    "sklearn.calibration",
+    "sklearn.isotonic",
+    "lightgbm",
+    "jinja2.sandbox",
+)
+"""What the models import: loaded while the first notebooks run."""
 
 _ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # read when pyplot is imported
@@ -68,17 +74,28 @@ class Forge:
     ----------
     root : Path
         Folder from which `src` can be imported.
-    preloaded : tuple of str, default PRELOADED
-        Modules imported once, before the first kernel.
+    first, later : tuple of str
+        Modules imported before the first kernel, and whenever nothing is asked.
     """
 
-    def __init__(self, root: Path, preloaded: tuple[str, ...] = PRELOADED) -> None:
+    def __init__(
+        self,
+        root: Path,
+        first: tuple[str, ...] = EVERYWHERE,
+        later: tuple[str, ...] = LATER,
+    ) -> None:
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair()
         self._stream = ours.makefile("rwb")
         ours.close()
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and module
-            [sys.executable, "-m", "src.kernels", str(theirs.fileno()), *preloaded],
+            [
+                sys.executable,
+                "-m",
+                "src.kernels",
+                str(theirs.fileno()),
+                *map(",".join, (first, later)),
+            ],
             pass_fds=[theirs.fileno()],
             cwd=root,
             env={**os.environ, **_ENVIRONMENT},
@@ -185,20 +202,25 @@ class _ForgedKernelManager(AsyncKernelManager):
         )
 
 
-def _serve(descriptor: int, preloaded: list[str]) -> None:
-    """Import everything, then fork on request until the runner is gone."""
-    for name in preloaded:
+def _serve(descriptor: int, first: list[str], later: list[str]) -> None:
+    """Import what is needed first, then answer until the runner is gone; import more meanwhile."""
+    for name in first:
         importlib.import_module(name)
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
-        while line := stream.readline():
-            request = json.loads(line)
-            if request["do"] == "poll":
-                answer = _poll(request["pid"])
-            else:
-                answer = _fork(request, descriptor)
-            stream.write(json.dumps(answer).encode() + b"\n")
+        while True:
+            if later and not select.select([connection], [], [], 0)[0]:
+                importlib.import_module(later.pop(0))
+                continue
+            line = stream.readline()
+            if not line:
+                break
+            stream.write(json.dumps(_answer(json.loads(line), descriptor)).encode() + b"\n")
             stream.flush()
     os.killpg(0, signal.SIGKILL)
+
+
+def _answer(request: dict, descriptor: int) -> int | None:
+    return _poll(request["pid"]) if request["do"] == "poll" else _fork(request, descriptor)
 
 
 def _poll(pid: int) -> int | None:
@@ -228,4 +250,4 @@ def _fork(request: dict, descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), sys.argv[2:])
+    _serve(int(sys.argv[1]), *([n for n in names.split(",") if n] for names in sys.argv[2:]))

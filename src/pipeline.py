@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 import datetime as dt
 from itertools import groupby
+import json
 import logging
 import os
 from pathlib import Path
@@ -259,8 +260,10 @@ def _execute_stage(job: _Job, stage: str) -> tuple[str, float]:
             ),
             **_cell_hooks(job, stage),
         )
+        _forget_paths(draft, stage)
         is_finished = True
     except papermill.PapermillExecutionError as error:
+        _forget_paths(draft, stage)
         _keep_failed(job.run, stage, draft)
         raise StageFailedError(
             f"{stage} stopped at cell {error.exec_count}: {error.ename}: {error.evalue} "
@@ -285,6 +288,13 @@ def _cell_hooks(job: _Job, stage: str) -> dict[str, Callable[..., None]]:
         job.tell("cell_started", stage, cell_index)
 
     return {"on_notebook_start": on_notebook_start, "on_cell_start": on_cell_start}
+
+
+def _forget_paths(notebook: Path, stage: str) -> None:
+    """Take this machine's folders, which papermill notes, out of an executed notebook."""
+    book = json.loads(notebook.read_text(encoding="utf-8"))
+    book["metadata"]["papermill"] |= {"input_path": f"{stage}.ipynb", "output_path": None}
+    notebook.write_text(json.dumps(book, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _keep_failed(run: Path, stage: str, draft: Path) -> None:

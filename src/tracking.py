@@ -88,6 +88,7 @@ def _store() -> Path:
 
 def _serve(run: Path) -> None:
     """Log stages as they are named on standard input, then close the parent run."""
+    os.nice(10)  # the notebooks go first
     client = _connect()
     parent = _parent_run(client, run)
     for line in sys.stdin:

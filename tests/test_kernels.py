@@ -79,7 +79,7 @@ RUNNER = """
 import sys, papermill
 from pathlib import Path
 from src.kernels import Forge
-with Forge(Path.cwd(), ()) as forge:
+with Forge(Path.cwd(), (), ()) as forge:
     papermill.execute_notebook(sys.argv[1], sys.argv[2], kernel_name="python3",
         progress_bar=False, kernel_manager_class=forge.manager_class(Path.cwd(), {}))
 """

@@ -19,8 +19,9 @@ def plot_imbalance(differences: pd.DataFrame, max_features: int = 14) -> Axes:
     """Draw the standardised differences of the addressed from the others (a love plot)."""
     shown = differences.head(max_features)[::-1]
     n_unlike = int((differences["smd"].abs() >= IMBALANCE).sum())
+    message = f"Unlike before any message, in {n_unlike} of {len(differences)} respects"
     axes = new_axes(
-        f"Unlike before any message, in {n_unlike} of {len(differences)} respects",
+        message if len(differences) else "No past contact to compare",
         "addressed minus others, standard deviations",
         "",
         size=(8.0, 1.2 + 0.26 * max(len(shown), 5)),
@@ -41,8 +42,9 @@ def plot_contrasts(contrasts: pd.DataFrame) -> Axes:
     """Draw the naive difference of each campaign, before and after it began."""
     campaigns = contrasts.drop_duplicates("campaign_id")
     before = mean_contrast(contrasts, "before")
+    message = f"Already before the message they differed by {before:+,.2f}"
     axes = new_axes(
-        f"Already before the message they differed by {before:+,.2f}",
+        message if len(campaigns) else "No past campaign to compare",
         "spend per customer, addressed minus others (shop currency)",
         "",
         size=(8.0, 1.5 + 0.42 * max(len(campaigns), 3)),

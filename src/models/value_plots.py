@@ -27,7 +27,7 @@ def plot_holdout_weeks(holdout: Holdout) -> Axes:
     week, actual = np.append(0, weeks["week"]), np.append(0, weeks["actual"])
     axes.fill_between(weeks["week"], weeks["lower"], weeks["upper"], color=MUTED, alpha=0.35, lw=0)
     axes.plot(week, actual, color="black", marker="o", ms=4, label="actual, with 95 % interval")
-    axes.plot(week, np.append(0, weeks["predicted"]), color=ACCENT, lw=2, label="BG/NBD")
+    axes.plot(week, np.append(0, weeks["predicted"]), color=ACCENT, lw=2, label="model")
     axes.plot(week, np.append(0, weeks["baseline"]), color=BAD, ls="--", label="rate as before")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
@@ -65,7 +65,7 @@ def plot_frequency_classes(holdout: Holdout) -> Axes:
         ms=5,
         label="actual, with 95 % interval",
     )
-    axes.plot(at, classes["predicted"], color=ACCENT, marker="D", ms=5, label="BG/NBD")
+    axes.plot(at, classes["predicted"], color=ACCENT, marker="D", ms=5, label="model")
     axes.plot(at, classes["baseline"], color=BAD, ls="--", marker="x", label="rate as before")
     axes.set_xticks(
         at, [f"{name}\nn={n}" for name, n in zip(classes.index, classes["n"], strict=True)]
