@@ -147,7 +147,7 @@ MODELS = (
             value("uplift_value", "Effect on margin per contact; empty if unknown.", True),
             value("lower", "Lower end of its interval.", True),
             value("upper", "Upper end of its interval.", True),
-            text("basis", "`t_learner`, or `no_randomised_history`."),
+            text("basis", "`t_learner`, `constant_effect` or `no_randomised_history`."),
         ),
         ("lower <= upper",),
     ),

@@ -1,6 +1,6 @@
 """What a message changes, learnt from past contacts that were drawn at random."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import logging
 
@@ -199,12 +199,16 @@ def _try_learner(
     )
 
 
-def _interval(metric: object, arrays: tuple[np.ndarray, ...], seed: int) -> Interval:
+def _interval(metric: Callable[..., float], arrays: tuple[np.ndarray, ...], seed: int) -> Interval:
     return bootstrap_interval(metric, *arrays, seed=seed, n_resamples=500)
 
 
 def _predict_held_out(
-    X: np.ndarray, y: np.ndarray, is_treated: np.ndarray, customers: np.ndarray, rng: object
+    X: np.ndarray,
+    y: np.ndarray,
+    is_treated: np.ndarray,
+    customers: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Predict each customer's effect by regressions that never saw that customer."""
     fold = rng.permutation(customers.max() + 1)[customers] % _N_FOLDS
@@ -262,7 +266,7 @@ def _fit_members(
     is_treated: np.ndarray,
     weight: np.ndarray,
     customers: np.ndarray,
-    rng: object,
+    rng: np.random.Generator,
 ) -> tuple:
     """Fit one pair of regressions on each of some resamples of the customers."""
     members = []
