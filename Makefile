@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab lint notebooks ui bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,9 +23,11 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 run: $(READY)  ## run params/demo.yaml from raw data to report (PARAMS=... for another)
 	@$(BIN)/campanile run $(PARAMS)
 
-test: $(READY)  ## run all tests: functions, examples, form and execution of notebooks, kills
-	@$(BIN)/python -m pytest
-	@$(MAKE) --no-print-directory notebooks
+test: $(READY)  ## run all tests: functions, examples, kills, and every notebook
+	@$(MAKE) --no-print-directory -j 2 functions notebooks
+
+functions: $(READY)  ## run the tests of functions, examples, form and kills
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 notebooks: $(READY)  ## run every notebook on its own defaults, in order
 	@rm -rf runs/smoke

@@ -73,9 +73,10 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for (key_node, _), key in zip(node.value, keys, strict=True):
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key!r} is given twice, line {key_node.start_mark.line + 1}")
+        for i, (key_node, _) in enumerate(node.value):
+            if keys[i] in keys[:i]:
+                line = key_node.start_mark.line + 1
+                raise yaml.YAMLError(f"{keys[i]!r} is given twice, the second time at line {line}")
         return super().construct_mapping(node, deep)
 
 

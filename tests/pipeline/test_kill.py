@@ -15,17 +15,56 @@ import pytest
 from src.data.tables import STAGES, TABLES
 from src.stage import PROJECT_ROOT, results_path, staging_path, tables_path
 
-START = "from src.pipeline import run; import sys; run('params/smoke.yaml', sys.argv[1])"
-GO_ON = "from src.pipeline import resume; import sys; resume(sys.argv[1])"
+LAUNCHER = """
+import os, sys
+import papermill
+from src.pipeline import resume, run
+import src.decide.catalogue, src.data.sources, src.features.tags, src.report
+for line in sys.stdin:
+    what, folder = line.split()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            run("params/smoke.yaml", folder) if what == "run" else resume(folder)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
 
 
-def spawn(code: str, run: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(run)],
-        cwd=PROJECT_ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+class Launcher:
+    """Starts runners as forks of one process, so that thirteen starts pay for imports once."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCHER],
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log.open("wb"),
+            text=True,
+        )
+
+    def start(self, what: str, run: Path) -> psutil.Process:
+        self.process.stdin.write(f"{what} {run}\n")
+        self.process.stdin.flush()
+        return psutil.Process(int(self.process.stdout.readline()))
+
+    def end(self) -> int:
+        """Wait for the runner to end and return its exit code."""
+        return int(self.process.stdout.readline())
+
+
+@pytest.fixture
+def launcher(tmp_path):
+    launcher = Launcher(tmp_path / "launcher.log")
+    yield launcher
+    launcher.process.kill()
+    launcher.process.wait()
 
 
 def is_inside(run: Path, stage: str) -> bool:
@@ -36,19 +75,19 @@ def is_inside(run: Path, stage: str) -> bool:
     return staging_path(run, stage).is_dir()
 
 
-def kill_inside(process: subprocess.Popen, run: Path, stage: str) -> None:
+def kill_inside(launcher: Launcher, runner: psutil.Process, run: Path, stage: str) -> None:
     deadline = time.monotonic() + 180
     while not is_inside(run, stage):
-        assert process.poll() is None, process.stderr.read().decode()[-2000:]
+        assert runner.is_running(), launcher.log.read_text()[-2000:]
         assert time.monotonic() < deadline, f"{stage} never started"
         time.sleep(0.002)
     family = [
         child
-        for child in psutil.Process(process.pid).children(recursive=True)
+        for child in runner.children(recursive=True)
         if "src.tracking" not in " ".join(child.cmdline())
     ]
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    os.kill(runner.pid, signal.SIGKILL)
+    assert launcher.end() == -signal.SIGKILL
     assert not psutil.wait_procs(family, timeout=10)[1], "a kernel outlived the runner"
 
 
@@ -64,16 +103,17 @@ def check_whole_or_nothing(run: Path) -> dict:
 
 
 @pytest.mark.notebook
+@pytest.mark.xdist_group("run")
 @pytest.mark.timeout(900)
-def test_twelve_kills_leave_the_tables_of_a_quiet_run(smoke_run, tmp_path):
+def test_twelve_kills_leave_the_tables_of_a_quiet_run(smoke_run, launcher, tmp_path):
     run = tmp_path / "killed"
-    process = spawn(START, run)
+    runner = launcher.start("run", run)
     for stage in STAGES:
-        kill_inside(process, run, stage)
+        kill_inside(launcher, runner, run, stage)
         record = check_whole_or_nothing(run)
         assert record["stages"].get(stage, {}).get("state") != "finished"
-        process = spawn(GO_ON, run)
-    assert process.wait(timeout=180) == 0, process.stderr.read().decode()[-2000:]
+        runner = launcher.start("resume", run)
+    assert launcher.end() == 0, launcher.log.read_text()[-2000:]
     assert check_whole_or_nothing(run)["state"] == "finished"
     for name, table in TABLES.items():
         quiet, killed = (

@@ -46,6 +46,7 @@ def rewrite(run_folder, name, change) -> None:
 
 
 @pytest.mark.notebook
+@pytest.mark.xdist_group("run")
 @pytest.mark.timeout(600)
 def test_what_comes_after_the_as_of_date_changes_no_byte(smoke_run, tmp_path):
     poisoned = tmp_path / "poisoned"

@@ -13,7 +13,7 @@ from src.pipeline import resume, run
 from src.run_record import RunRecord, hold_run, table_hashes
 from src.stage import PROJECT_ROOT, results_path, tables_path
 
-pytestmark = pytest.mark.notebook
+pytestmark = [pytest.mark.notebook, pytest.mark.xdist_group("run")]
 
 
 def results(run_folder, stage):

@@ -1,7 +1,6 @@
 """MLflow: a parent run per pipeline run, a child per stage; and a run without MLflow."""
 
 import json
-import os
 import time
 
 from mlflow import MlflowClient
@@ -12,7 +11,11 @@ from src.run_record import RunRecord
 from src.stage import results_path
 from src.tracking import RUN_ID_TAG, Tracker
 
-pytestmark = pytest.mark.notebook
+pytestmark = [
+    pytest.mark.notebook,
+    pytest.mark.xdist_group("run"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's own code
+]
 
 
 def runs_of(run, store):
@@ -44,7 +47,7 @@ def test_a_run_that_is_killed_does_not_stay_running(tmp_path, mlflow_store):
     RunRecord.create(run, "params/smoke.yaml", "2017-09-30", 1)
     (run / "params.yaml").write_text("01_ingest: {seed: 1}\n")
     tracker = Tracker(run)
-    os.close(tracker._process.stdin.detach().detach().fileno())  # as the end of the runner does
+    tracker._process.stdin.close()  # as the end of the runner does, however it ends
     assert tracker._process.wait(timeout=60) == 0
     _, (parent,), _ = runs_of(run, mlflow_store)
     assert parent.info.status == "KILLED"
