@@ -15,6 +15,11 @@ matplotlib.use("Agg")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items):
+    """Start with the runs: they take longest, and one worker does them all."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def keys(tmp_path_factory):
     """Keep the user's keys out of reach of the tests."""

@@ -44,7 +44,7 @@ _TO_STRIP = re.compile("<(script|style|iframe)", re.IGNORECASE)
 _TO_DRESS = re.compile("<(a|iframe|table)[ >]")
 
 _MISSING = frozenset({"NaN", "nan", "NaT", "<NA>"})
-_LONG = 36
+_LONG = 24
 """Characters from which on a cell is given room, so that its row does not become a column."""
 
 _IN_LETTERS = frozenset({"applet", "base", "embed", "iframe", "link", "meta", "object", "script"})
