@@ -2,10 +2,12 @@
 
 A stock kernel spends some ten seconds on imports, and a run needs twelve. Here one *forge*
 process imports them once; every kernel is a fork of it. The forge and its kernels form one
-process group that ends when the runner ends, however it ends: the forge reads a pipe of
-which only the runner holds the other end.
+process group that ends when the runner ends, however it ends: on Linux the kernel of the
+system sees to it at once, elsewhere the forge reads a pipe of which only the runner holds
+the other end, and each notebook kernel looks for its parent every second.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -65,6 +67,9 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # a pool of threads would not survive the fork
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Forge:
@@ -204,6 +209,7 @@ class _ForgedKernelManager(AsyncKernelManager):
 
 def _serve(descriptor: int, first: list[str], later: list[str]) -> None:
     """Import what is needed first, then answer until the runner is gone; import more meanwhile."""
+    _die_with_parent()
     for name in first:
         importlib.import_module(name)
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
@@ -217,6 +223,12 @@ def _serve(descriptor: int, first: list[str], later: list[str]) -> None:
             stream.write(json.dumps(_answer(json.loads(line), descriptor)).encode() + b"\n")
             stream.flush()
     os.killpg(0, signal.SIGKILL)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for SIGKILL when the parent ends: a long import would not read the pipe."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _answer(request: dict, descriptor: int) -> int | None:
@@ -236,6 +248,7 @@ def _fork(request: dict, descriptor: int) -> int:
     if pid:
         return pid
     try:
+        _die_with_parent()
         from ipykernel.kernelapp import IPKernelApp
 
         os.close(descriptor)  # the pipe must not be held open by a kernel

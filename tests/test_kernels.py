@@ -76,7 +76,8 @@ def test_a_failing_cell_is_told_with_its_error(forge, tmp_path):
 
 
 RUNNER = """
-import sys, papermill
+import signal, sys, papermill
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from pathlib import Path
 from src.kernels import Forge
 with Forge(Path.cwd(), (), ()) as forge:
