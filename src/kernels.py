@@ -98,6 +98,7 @@ class Forge:
                 sys.executable,
                 "-m",
                 "src.kernels",
+                str(os.getpid()),
                 str(theirs.fileno()),
                 *map(",".join, (first, later)),
             ],
@@ -207,9 +208,9 @@ class _ForgedKernelManager(AsyncKernelManager):
         )
 
 
-def _serve(descriptor: int, first: list[str], later: list[str]) -> None:
+def _serve(runner: int, descriptor: int, first: list[str], later: list[str]) -> None:
     """Import what is needed first, then answer until the runner is gone; import more meanwhile."""
-    _die_with_parent()
+    _die_with_parent(runner)
     for name in first:
         importlib.import_module(name)
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
@@ -225,10 +226,12 @@ def _serve(descriptor: int, first: list[str], later: list[str]) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask Linux for SIGKILL when the parent ends: a long import would not read the pipe."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it could be watched
+        os._exit(1)
 
 
 def _answer(request: dict, descriptor: int) -> int | None:
@@ -244,16 +247,17 @@ def _poll(pid: int) -> int | None:
 
 
 def _fork(request: dict, descriptor: int) -> int:
+    forge = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     try:
-        _die_with_parent()
+        _die_with_parent(forge)
         from ipykernel.kernelapp import IPKernelApp
 
         os.close(descriptor)  # the pipe must not be held open by a kernel
         os.chdir(request["cwd"])
-        os.environ.update(request["environment"], JPY_PARENT_PID=str(os.getppid()))
+        os.environ.update(request["environment"], JPY_PARENT_PID=str(forge))
         sys.argv = ["ipykernel_launcher", *request["arguments"]]
         IPKernelApp.launch_instance(argv=request["arguments"])
         os._exit(0)
@@ -263,4 +267,7 @@ def _fork(request: dict, descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), *([n for n in names.split(",") if n] for names in sys.argv[2:]))
+    runner, descriptor, first, later = sys.argv[1:]
+    _serve(
+        int(runner), int(descriptor), *(list(filter(None, x.split(","))) for x in (first, later))
+    )
