@@ -33,7 +33,7 @@ STORE_VARIABLE = "CAMPANILE_MLRUNS"
 """Environment variable that moves MLflow's store away from the project's `mlruns`."""
 
 _EXPERIMENT = "campanile"
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 45
 _LONGEST_PARAM = 500
 _RUN_STATES = {"finished": "FINISHED", "failed": "FAILED"}
 
@@ -67,7 +67,7 @@ class Tracker:
             logger.warning("MLflow could not be told about %s; the run goes on.", stage)
 
     def close(self) -> None:
-        """Close the parent run; waits a minute at most, the run is complete in any case."""
+        """Close the parent run; waits 45 s at most, the run is complete in any case."""
         try:
             self._process.stdin.close()
             failed = self._process.wait(timeout=_PATIENCE_SECONDS) != 0

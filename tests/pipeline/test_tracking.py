@@ -62,5 +62,5 @@ def test_without_mlflow_a_run_goes_on(tmp_path, monkeypatch, caplog):
     tracker = Tracker(run)
     tracker.stage_finished("01_ingest")
     tracker.close()
-    assert time.monotonic() - start < 90  # it waits a minute for MLflow, then goes on
+    assert time.monotonic() - start < 60
     assert "complete without" in caplog.text
