@@ -9,6 +9,7 @@ __all__ = [
     "ParameterError",
     "RunLockedError",
     "SchemaError",
+    "SourceError",
     "StageOrderError",
     "TemplateError",
 ]
@@ -24,6 +25,10 @@ class ParameterError(MarketingError, ValueError):
 
 class SchemaError(MarketingError, ValueError):
     """A source or table breaks its contract."""
+
+
+class SourceError(MarketingError, RuntimeError):
+    """A place that data comes from cannot be reached, or breaks off."""
 
 
 class StageOrderError(MarketingError, RuntimeError):

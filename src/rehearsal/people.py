@@ -7,6 +7,7 @@ import pandas as pd
 
 from src.data.window import parse_date
 from src.ledger import open_ledger, record_consents, record_people, suppress
+from src.ledger.arrivals import register_given_people
 
 __all__ = ["NO_CONSENT_SHARE", "SUPPRESSED_SHARE", "invent_people", "register_people"]
 
@@ -93,7 +94,11 @@ def invent_people(customer_ids: pd.Series) -> pd.DataFrame:
 
 
 def register_people(
-    run: Path, people: str, customer_ids: pd.Series, consent_date: str, ledger_url: str = ""
+    run: Path,
+    people: str | pd.DataFrame,
+    customer_ids: pd.Series,
+    consent_date: str,
+    ledger_url: str = "",
 ) -> pd.DataFrame:
     """Enter the people of a source, their consents and objections into the ledger of a run.
 
@@ -101,8 +106,9 @@ def register_people(
     ----------
     run : Path
         Folder of the run.
-    people : {"invented", "none"}
-        What the source says of its people; of none, nothing is entered.
+    people : {"invented", "none"} or DataFrame
+        What the source says of its people: none are entered, some are invented, or the shop's own
+        as `register_given_people` takes them.
     customer_ids : Series of str
         Pseudonyms, each once.
     consent_date : str
@@ -115,6 +121,8 @@ def register_people(
     DataFrame
         One row per kind of person, without names: `kind`, `n_customers`.
     """
+    if isinstance(people, pd.DataFrame):
+        return register_given_people(run, people, customer_ids, consent_date, ledger_url)
     said_at = pd.Timestamp(parse_date(consent_date), tz="UTC")
     if people == "none":
         return pd.DataFrame({"kind": [_UNKNOWN], "n_customers": [len(customer_ids)]})
