@@ -7,9 +7,11 @@ import ibis
 from ibis.expr.types import Table
 import pandas as pd
 
-from src.data.rules import Rule, judge
+from src.data.bots import flag_bots
+from src.data.judge import Rule, judge
+from src.data.outliers import limit_orders
 from src.data.tables import TABLES
-from src.data.values import as_cents, as_id, as_number, as_text, end_of_last_day, row_json
+from src.data.values import as_id, as_number, as_text, end_of_last_day, row_json
 from src.errors import SchemaError
 
 __all__ = [
@@ -27,6 +29,11 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_PRODUCT_TEXTS = (
+    *("department", "category", "product_type", "brand", "package_size"),
+    *("product_name", "product_url", "image_url"),
+)
 
 
 def judge_tables(
@@ -68,7 +75,7 @@ def count_steps(
     -------
     DataFrame
         One row per raw table and rule, in order: `raw_table`, `rule`, `reason`, `n_before`,
-        `n_rejected`, `n_after`.
+        `n_rejected`, `n_after`, and what the rule says of itself: `family`, `mend`.
     """
     found = rejected.group_by(["source_table", "rule"]).agg(n=lambda t: t.count()).to_pandas()
     n_rejected = {(row.source_table, row.rule): int(row.n) for row in found.itertuples()}
@@ -77,12 +84,13 @@ def count_steps(
         n_before = int(table.count().execute())
         for rule, reason in _named_reasons(rules[name]).items():
             n_refused = n_rejected.get((name, rule), 0)
-            rows.append((name, rule, reason, n_before, n_refused, n_before - n_refused))
+            n_after = n_before - n_refused
             if n_refused:
-                logger.info("%s: %s %s -> %s", rule, name, f"{n_before:,}", f"{rows[-1][-1]:,}")
-            n_before -= n_refused
+                logger.info("%s: %s %s -> %s", rule, name, f"{n_before:,}", f"{n_after:,}")
+            rows.append((name, rule, reason, n_before, n_refused, n_after))
+            n_before = n_after
     names = ["raw_table", "rule", "reason", "n_before", "n_rejected", "n_after"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=names).merge(_traits(rules), on=["raw_table", "rule"])
 
 
 def check_rejected_share(steps: pd.DataFrame, max_rejected_share: float) -> float:
@@ -118,38 +126,26 @@ def check_rejected_share(steps: pd.DataFrame, max_rejected_share: float) -> floa
     return int(steps["n_rejected"].sum()) / n_rows if n_rows else 0.0
 
 
-def clean_orders(trusted: Table, quantity_ceiling: int) -> Table:
-    """Order lines in whole pieces and cents, numbered within their order.
+def clean_orders(lines: Table, quantity_ceiling: int, outliers: str = "flag") -> Table:
+    """Give order lines the columns of `orders`.
 
     Parameters
     ----------
-    trusted : ibis.Table
-        Trusted rows of `orders_raw`.
+    lines : ibis.Table
+        Bought lines, as :func:`src.data.refunds.split_refunds` gave them.
     quantity_ceiling : int
-        A larger quantity is kept, but flagged as an outlier.
+        A larger quantity, in pieces, is an outlier.
+    outliers : {"flag", "winsorise"}
+        What is done with it; see :func:`src.data.outliers.limit_orders`.
 
     Returns
     -------
     ibis.Table
-        The table `orders`. Goods sold by weight count as one piece per begun unit.
+        The table `orders`. Nothing in it tells of a later return.
     """
-    lines = trusted.select(
-        order_id=as_id(trusted["order_id"]),
-        customer_id=trusted["customer_id"],
-        product_id=as_id(trusted["product_id"]),
-        store_id=as_id(trusted["store_id"]),
-        ordered_at=trusted["ordered_at"],
-        quantity=as_number(trusted["quantity"]).ceil().cast("int64"),
-        line_value_minor=as_cents(trusted["line_value"]),
-        discount_minor=as_cents(trusted["discount"]),
-        coupon_minor=as_cents(trusted["coupon"]),
-        source_row=trusted["source_row"],
-    )
-    in_order = ibis.window(group_by=lines["order_id"], order_by=lines["source_row"])
-    return lines.mutate(
-        line_number=(ibis.row_number().over(in_order) + 1).cast("int64"),
-        is_discounted=lines["discount_minor"] + lines["coupon_minor"] > 0,
-        is_outlier=lines["quantity"] > quantity_ceiling,
+    limited = limit_orders(lines, quantity_ceiling, outliers)
+    return limited.mutate(
+        is_discounted=limited["discount_minor"] + limited["coupon_minor"] > 0
     ).select(*TABLES["orders"].column_names)
 
 
@@ -166,10 +162,8 @@ def clean_products(trusted: Table, others: list[Table]) -> Table:
     listed = trusted.select(
         product_id=as_id(trusted["product_id"]),
         manufacturer_id=as_id(trusted["manufacturer_id"]),
-        **{
-            name: as_text(trusted[name])
-            for name in ("department", "category", "product_type", "brand", "package_size")
-        },
+        list_value=as_number(trusted["list_value"]),
+        **{name: as_text(trusted[name]) for name in _PRODUCT_TEXTS},
     )
     return _with_stubs("products", listed, others)
 
@@ -189,16 +183,27 @@ def clean_customers(trusted: Table, others: list[Table]) -> Table:
     return _with_stubs("customers", listed, others)
 
 
-def clean_events(trusted: Table) -> Table:
-    """Events with their type in small letters."""
-    return trusted.select(
+def clean_events(trusted: Table, max_events_per_minute: int) -> Table:
+    """Events with their type in small letters; those of programs are kept, but flagged.
+
+    Parameters
+    ----------
+    trusted : ibis.Table
+        Trusted rows of `events_raw`.
+    max_events_per_minute : int
+        What is still believed of a person; see :func:`src.data.bots.flag_bots`.
+    """
+    events = trusted.select(
         event_id=trusted["source_row"].cast("string"),
         customer_id=trusted["customer_id"],
         event_type=as_text(trusted["event_type"]).lower(),
         event_at=trusted["event_at"],
         product_id=as_id(trusted["product_id"]),
         campaign_id=as_id(trusted["campaign_id"]),
+        session_id=as_id(trusted["session_id"]),
+        user_agent=trusted["user_agent"],
     )
+    return flag_bots(events, max_events_per_minute)
 
 
 def clean_reviews(trusted: Table) -> Table:
@@ -239,6 +244,13 @@ def _rejected_rows(name: str, judged: Table, rules: tuple[Rule, ...]) -> Table:
     )
 
 
+def _traits(rules: dict[str, tuple[Rule, ...]]) -> pd.DataFrame:
+    """Family and remedy of each rule name; rules of one name share those of the first."""
+    rows = [(name, rule.name, rule.family, rule.mend) for name in rules for rule in rules[name]]
+    traits = pd.DataFrame(rows, columns=["raw_table", "rule", "family", "mend"])
+    return traits.drop_duplicates(["raw_table", "rule"])
+
+
 def _named_reasons(rules: tuple[Rule, ...]) -> dict[str, str]:
     """Reason of each rule name; rules of one name are told together."""
     reasons: dict[str, str] = {}
@@ -254,7 +266,7 @@ def _with_stubs(name: str, listed: Table, others: list[Table]) -> Table:
     stubs = (
         _distinct_ids(others, key)
         .anti_join(listed, key)
-        .mutate(**{attribute: ibis.null("string") for attribute in attributes})
+        .mutate(**{attribute: ibis.null(listed[attribute].type()) for attribute in attributes})
     )
     return listed.select(*contract.column_names).union(stubs.select(*contract.column_names))
 

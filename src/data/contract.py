@@ -58,6 +58,9 @@ class Table:
         All columns, in order.
     truths : tuple of str
         SQL conditions over the columns that hold in every row; a null counts as kept.
+    sorted_by : tuple of str
+        Columns in whose order the rows are written, so that readers of a part read a part;
+        else the key.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     truths: tuple[str, ...] = ()
+    sorted_by: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> list[str]:

@@ -1,69 +1,73 @@
-"""Raw tables from a source: named columns, numbered rows, pseudonyms instead of ids."""
+"""Raw tables from what was landed: read values, numbered rows, pseudonyms instead of ids."""
 
+from collections.abc import Mapping
 import functools
-import hashlib
 import logging
 
 import ibis
 from ibis.backends import BaseBackend
-from ibis.expr.types import Table, Value
+from ibis.expr.types import Table
 import pandas as pd
-import pyarrow.parquet as pq
 
+from src.data.mapped import map_table
 from src.data.pseudonyms import pseudonym_table
-from src.data.sources import (
-    RAW_TABLES,
-    Constant,
-    Source,
-    TableSource,
-    column_kind,
-    file_names,
-    file_path,
-)
 from src.data.tables import TABLES
-from src.data.values import UTC, as_id, as_utc
+from src.data.values import UTC, as_id
+from src.engine import read_numbered
 from src.errors import ParameterError, SchemaError
+from src.sources.config import Source
+from src.sources.landed import Landed
+from src.sources.landing import LOOKUP, REGISTERED
+from src.sources.raw_columns import RAW_TABLES, column_kind
 
-__all__ = ["distinct_customers", "pseudonymise", "read_raw_tables", "register_files", "time_spans"]
+__all__ = ["distinct_customers", "pseudonymise", "read_raw_tables", "register_landed", "time_spans"]
 
 logger = logging.getLogger(__name__)
 
 _EMPTY_TYPES = {"time": UTC, "number": "float64", "flag": "boolean", "text": "string"}
 
 
-def register_files(source: Source) -> pd.DataFrame:
-    """Count, weigh and hash every file of a source.
+def register_landed(landed: Mapping[str, Landed]) -> pd.DataFrame:
+    """List everything that was landed, with what is known of it.
 
     Parameters
     ----------
-    source : Source
-        A checked source.
+    landed : mapping of str to Landed
+        From `land_source`.
 
     Returns
     -------
     DataFrame
-        The table `sources`: one row per file, in the order of their names.
+        The table `sources`: one row per file set, query, topic or site, in the order of names.
     """
-    rows = []
-    for file, raw_table in sorted(file_names(source).items()):
-        path = file_path(source, file)
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        rows.append(
-            {
-                "source_table": file,
-                "raw_table": raw_table or None,
-                "location": f"{source.package or source.name}/{path.parent.name}/{path.name}",
-                "n_rows": pq.read_metadata(path).num_rows,
-                "n_bytes": path.stat().st_size,
-                "sha256": digest,
-            }
-        )
-    return pd.DataFrame(rows)
+    rows: dict[str, dict] = {}
+    for place, found in landed.items():
+        if found.name in rows:
+            continue
+        rows[found.name] = {
+            "source_table": found.name,
+            "raw_table": _fed_table(place),
+            "location": found.location,
+            "n_rows": found.n_rows,
+            "n_read": found.n_read,
+            "n_bytes": found.n_bytes,
+            "sha256": found.sha256,
+            "new_columns": ", ".join(found.new_columns) or None,
+        }
+    return pd.DataFrame([rows[name] for name in sorted(rows)])
+
+
+def _fed_table(place: str) -> str | None:
+    return None if place.startswith(REGISTERED) else place.removesuffix(LOOKUP)
 
 
 def read_raw_tables(
-    engine: BaseBackend, source: Source, key: bytes, max_customers: int = 0
+    engine: BaseBackend,
+    source: Source,
+    landed: Mapping[str, Landed],
+    key: bytes,
+    max_customers: int = 0,
+    merged: Mapping[str, str] | None = None,
 ) -> dict[str, Table]:
     """Read all raw tables of a source.
 
@@ -73,10 +77,14 @@ def read_raw_tables(
         Where the tables are read.
     source : Source
         A checked source.
+    landed : mapping of str to Landed
+        What `land_source` gave for it.
     key : bytes
         Key of the pseudonyms.
     max_customers : int, default 0
         Keep so many customers, the first in the order of their pseudonyms; 0 keeps all.
+    merged : mapping of str to str, optional
+        The shop's id of an account to the id of the person it belongs to, where they differ.
 
     Returns
     -------
@@ -88,13 +96,18 @@ def read_raw_tables(
             f"Expected max_customers of 0 (all) or more, found {max_customers}; correct it."
         )
     plain = {
-        name: _read_raw(engine, source, name) if name in source.tables else _empty_raw(name)
+        name: _read_raw(engine, source, landed, name) if name in source.tables else _empty_raw(name)
         for name in RAW_TABLES
     }
-    return pseudonymise(plain, key, max_customers)
+    return pseudonymise(plain, key, max_customers, merged)
 
 
-def pseudonymise(tables: dict[str, Table], key: bytes, max_customers: int = 0) -> dict[str, Table]:
+def pseudonymise(
+    tables: dict[str, Table],
+    key: bytes,
+    max_customers: int = 0,
+    merged: Mapping[str, str] | None = None,
+) -> dict[str, Table]:
     """Put the pseudonym in the place of `customer_id` in every table that has one.
 
     Parameters
@@ -105,6 +118,8 @@ def pseudonymise(tables: dict[str, Table], key: bytes, max_customers: int = 0) -
         Key of the pseudonyms.
     max_customers : int, default 0
         Keep so many customers in every table; 0 keeps all, and rows without one.
+    merged : mapping of str to str, optional
+        The shop's id of an account to the id of the person it belongs to, where they differ.
 
     Returns
     -------
@@ -117,8 +132,8 @@ def pseudonymise(tables: dict[str, Table], key: bytes, max_customers: int = 0) -
         for table in with_customers.values()
     ]
     plain_ids = functools.reduce(lambda a, b: a.union(b, distinct=True), distinct)
-    pairs = pseudonym_table(plain_ids.to_pandas()["plain_id"], key, max_customers)
-    logger.info("pseudonymise: %s customers", f"{len(pairs):,}")
+    pairs = pseudonym_table(plain_ids.to_pandas()["plain_id"], key, max_customers, merged)
+    logger.info("pseudonymise: %s customers", f"{pairs['pseudonym'].nunique():,}")
     known = ibis.memtable(pairs, schema={"plain_id": "string", "pseudonym": "string"})
     how = "inner" if max_customers else "left"
     return tables | {
@@ -162,46 +177,41 @@ def time_spans(tables: dict[str, Table]) -> pd.DataFrame:
     return spans.dropna(ignore_index=True)
 
 
-def _read_raw(engine: BaseBackend, source: Source, name: str) -> Table:
-    origin = source.tables[name]
-    rows = engine.read_parquet(str(file_path(source, origin.file)))
-    rows = rows.mutate(source_row=ibis.row_number().cast("int64"))
-    if origin.lookup is not None:
-        rows = _look_up(engine, source, origin, rows)
-    return rows.select(
-        source_row=rows["source_row"],
-        **{
-            column: _raw_column(rows, column, origin, source.time_zone)
-            for column in TABLES[name].column_names[1:]
-        },
-    )
+def _read_raw(
+    engine: BaseBackend, source: Source, landed: Mapping[str, Landed], name: str
+) -> Table:
+    rows = _newest(read_numbered(engine, landed[name].files), landed[name])
+    table = source.tables[name]
+    if table.lookup is not None:
+        rows = _look_up(engine, landed[name + LOOKUP], landed[name], table.lookup.key, rows)
+    return map_table(rows, source, name)
 
 
-def _look_up(engine: BaseBackend, source: Source, origin: TableSource, rows: Table) -> Table:
-    """Join the second file's columns that the first does not have."""
-    key = origin.lookup.key
-    second = engine.read_parquet(str(file_path(source, origin.lookup.file)))
-    if int(second[key].nunique().execute()) != int(second.count().execute()):
-        raise SchemaError(
-            f"Expected one row per {key} in {origin.lookup.file}.parquet, which is looked up for "
-            f"{origin.file}, but some repeat or are missing; drop them at the source."
+def _newest(rows: Table, landed: Landed) -> Table:
+    """Of several versions of a row the last; none, where that one says it was deleted."""
+    if landed.key:
+        versions = ibis.window(
+            group_by=[rows[name] for name in landed.key], order_by=rows["source_row"].desc()
         )
-    new = [column for column in second.columns if column not in rows.columns]
-    return rows.left_join(second.select(key, *new), key).drop(f"{key}_right")
+        rows = rows.mutate(version_rank=ibis.row_number().over(versions))
+        rows = rows.filter(rows["version_rank"] == 0).drop("version_rank")
+    if landed.deleted is None:
+        return rows
+    mark = rows[landed.deleted]
+    is_deleted = mark.fill_null(False) if mark.type().is_boolean() else mark.notnull()
+    return rows.filter(~is_deleted)
 
 
-def _raw_column(rows: Table, column: str, origin: TableSource, time_zone: str) -> Value:
-    kind, mapped = column_kind(column), origin.columns.get(column)
-    if mapped is None:
-        return ibis.null(_EMPTY_TYPES[kind])
-    if isinstance(mapped, Constant):
-        return ibis.literal(mapped.value)
-    if isinstance(mapped, list):
-        return functools.reduce(lambda a, b: a + b, [rows[part].fill_null(0) for part in mapped])
-    value = rows[mapped]
-    if value.type().is_null():
-        return ibis.null(_EMPTY_TYPES[kind])
-    return as_utc(value, time_zone) if kind == "time" else value
+def _look_up(engine: BaseBackend, second: Landed, first: Landed, key: str, rows: Table) -> Table:
+    """Join the second file's columns that the first does not have."""
+    found = read_numbered(engine, second.files)
+    if int(found[key].nunique().execute()) != int(found.count().execute()):
+        raise SchemaError(
+            f"Expected one row per {key} in {second.name}, which is looked up for {first.name}, "
+            "but some repeat or are missing; drop them at the source."
+        )
+    new = [column for column in found.columns if column not in rows.columns]
+    return rows.left_join(found.select(key, *new), key).drop(f"{key}_right")
 
 
 def _empty_raw(name: str) -> Table:

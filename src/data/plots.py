@@ -1,15 +1,18 @@
 """Figures of what came in and of what can be trusted."""
 
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 import matplotlib.dates as mdates
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+import numpy as np
 import pandas as pd
 
-from src.figure import ACCENT, BAD, COLORS, MUTED, new_axes, new_row
+from src.figure import ACCENT, BAD, MUTED, new_axes, new_row, say_nothing
 
 __all__ = [
-    "plot_missing_shares",
+    "plot_missing_map",
+    "plot_offenders",
     "plot_rejected_steps",
     "plot_source_sizes",
     "plot_time_spans",
@@ -18,6 +21,7 @@ __all__ = [
 
 _THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 _PERCENT = FuncFormatter(lambda value, _: f"{value * 100:.0f} %")
+_MISSING_COLORS = LinearSegmentedColormap.from_list("missing", ["#e8eef3", "#d08c2f", BAD])
 
 
 def plot_source_sizes(sources: pd.DataFrame) -> Axes:
@@ -69,28 +73,79 @@ def plot_time_spans(spans: pd.DataFrame, as_of_date: str) -> Axes:
 
 
 def plot_rejected_steps(steps: pd.DataFrame) -> Axes:
-    """Draw as a waterfall how each rule in turn adds to the refused rows."""
+    """Draw as a waterfall how each rule that refuses rows adds to the refused ones."""
     n_rows = int(steps.drop_duplicates("raw_table")["n_before"].sum())
-    refused = steps.groupby("rule", sort=False)["n_rejected"].sum()
-    n_rejected = int(refused.sum())
-    axes = new_axes(_waterfall_message(refused, n_rows), "rows refused so far", "", (7.2, 4.4))
-    begins = [*(refused.cumsum() - refused), 0]
-    lengths = [*refused, n_rejected]
+    hits = steps.loc[steps["n_rejected"] > 0]
+    names = (hits["raw_table"].str.removesuffix("_raw") + ": " + hits["rule"]).tolist()
+    n_rejected = int(hits["n_rejected"].sum())
+    message = _waterfall_message(hits, n_rows)
+    axes = new_axes(message, "rows refused so far", "", (8.6, 1.5 + 0.38 * len(hits)))
+    begins = (hits["n_rejected"].cumsum() - hits["n_rejected"]).tolist()
     axes.barh(
-        [*refused.index, "all rules"],
-        lengths,
-        left=begins,
-        color=[*[BAD] * len(refused), MUTED],
+        [*names, f"all {len(steps)} rules"],
+        [*hits["n_rejected"], n_rejected],
+        left=[*begins, 0],
+        color=[*[BAD] * len(hits), MUTED],
         height=0.6,
     )
-    for place, (begin, length) in enumerate(zip(begins, lengths, strict=True)):
-        axes.text(begin + length, place, f" {length:,}", va="center", fontsize=9)
-    axes.set_xlim(0, max(n_rejected, 1) * 1.15)
+    notes = [
+        f" {step.n_rejected:,}  ({step.n_before:,} → {step.n_after:,})"
+        for step in hits.itertuples()
+    ]
+    ends = [*(hits["n_rejected"].cumsum()), n_rejected]
+    last = f" {n_rejected:,}  ({n_rows:,} → {n_rows - n_rejected:,})"
+    for place, (end, note) in enumerate(zip(ends, [*notes, last], strict=True)):
+        axes.text(end, place, note, va="center", fontsize=9)
+    axes.set_xlim(0, max(n_rejected, 1) * 1.75)
     axes.xaxis.set_major_formatter(_THOUSANDS)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return axes
+
+
+def plot_offenders(offenders: pd.DataFrame) -> Axes:
+    """Draw where refused rows come from, beside what an even spread would give."""
+    if offenders.empty:
+        return say_nothing(
+            new_axes("No place stands out among the refused rows", "refused rows", ""),
+            "refused rows, if any, are spread evenly",
+        )
+    worst = offenders.iloc[0]
+    message = (
+        f"{worst['by']} {_short(worst['value'])} gives {worst['n_rejected']:,} refused rows "
+        f"where {worst['n_expected']:,.0f} would be usual"
+    )
+    axes = new_axes(message, "refused rows", "", (8.6, 1.5 + 0.38 * len(offenders)))
+    labels = [
+        f"{row.raw_table.removesuffix('_raw')}: {row.by} {_short(row.value)}"
+        for row in offenders.itertuples()
+    ]
+    places = range(len(offenders))
+    axes.barh(places, offenders["n_rejected"], color=BAD, height=0.6, label="refused")
+    axes.scatter(
+        offenders["n_expected"],
+        places,
+        marker="|",
+        s=160,
+        color="black",
+        zorder=3,
+        label="if all were alike",
+    )
+    for place, row in enumerate(offenders.itertuples()):
+        note = f"  {row.n_rejected:,} of its {row.n_rows:,} rows"
+        axes.text(max(row.n_rejected, row.n_expected), place, note, va="center", fontsize=9)
+    axes.set_yticks(places, labels)
+    axes.set_xlim(0, offenders["n_rejected"].max() * 1.45)
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.invert_yaxis()
+    axes.legend(loc="lower right", frameon=False)
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def _short(text: str, longest: int = 28) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def plot_weeks(weeks: pd.DataFrame) -> Figure:
@@ -119,33 +174,59 @@ def plot_weeks(weeks: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_missing_shares(missing: pd.DataFrame) -> Axes:
-    """Draw the missing share of each attribute, the tables in colours of their own."""
-    ordered = missing.sort_values(["table", "missing_share"], ignore_index=True)
-    worst = missing.loc[missing["missing_share"].idxmax()]
-    message = (
-        f"{worst['column']} of {worst['table']} is missing most often, "
-        f"in {worst['missing_share'] * 100:.0f} % of the rows"
+def plot_missing_map(missing: pd.DataFrame) -> Axes:
+    """Draw as a map the share that is missing of each column in each month."""
+    shares = missing.pivot(index=["table", "column"], columns="month", values="missing_share")
+    shares = shares.loc[~(shares.fillna(1) == 1).all(axis=1)]
+    if shares.empty:
+        return say_nothing(new_axes("No column that may be empty has a value", "", ""), "nothing")
+    overall = _overall_shares(missing).loc[shares.index]
+    order = overall.rename("share").reset_index().sort_values(["table", "share"]).index
+    shares, overall = shares.iloc[order], overall.iloc[order]
+    worst = overall.idxmax()
+    message = f"{worst[1]} of {worst[0]} is known least: {overall.max() * 100:.0f} % is missing"
+    axes = new_axes(message, "month", "", (8.6, 1.4 + 0.3 * len(shares)))
+    image = axes.pcolormesh(shares.to_numpy(), cmap=_MISSING_COLORS, vmin=0, vmax=1)
+    axes.set_yticks(
+        np.arange(len(shares)) + 0.5, [f"{table}: {column}" for table, column in shares.index]
     )
-    axes = new_axes(message, "share of rows without a value", "", size=(7.2, 4.4))
-    for number, (name, rows) in enumerate(ordered.groupby("table", sort=True)):
-        axes.barh(rows.index, rows["missing_share"], color=COLORS[number], label=name)
-    for place, share in ordered["missing_share"].items():
-        axes.text(share, place, f" {share * 100:.0f} %", va="center", fontsize=9)
-    axes.set_yticks(ordered.index, ordered["column"])
-    axes.set_xlim(0, 1.08)
-    axes.xaxis.set_major_formatter(_PERCENT)
-    axes.legend(loc="lower right", title="table")
-    axes.grid(axis="y", visible=False)
+    for place, share in enumerate(overall):
+        axes.text(shares.shape[1], place + 0.5, f" {share * 100:.1f} %", va="center", fontsize=9)
+    tables = shares.index.get_level_values("table")
+    for place in np.flatnonzero(tables[1:] != tables[:-1]) + 1:
+        axes.axhline(place, color="white", linewidth=4)
+    _month_ticks(axes, shares.columns)
+    axes.grid(visible=False)
+    axes.invert_yaxis()
+    bar = axes.figure.colorbar(image, ax=axes, format=_PERCENT, shrink=0.8, pad=0.1)
+    bar.set_label("missing (white: no rows)")
     return axes
 
 
-def _waterfall_message(refused: pd.Series, n_rows: int) -> str:
-    n_rejected = int(refused.sum())
+def _overall_shares(missing: pd.DataFrame) -> pd.Series:
+    """Share that is missing of each column over all months."""
+    rows = missing.assign(n_missing=missing["missing_share"] * missing["n_rows"])
+    sums = rows.groupby(["table", "column"])[["n_missing", "n_rows"]].sum()
+    return sums["n_missing"] / sums["n_rows"].clip(lower=1)
+
+
+def _month_ticks(axes: Axes, months: pd.Index) -> None:
+    """Name so many months that their names do not touch, and the year where it begins."""
+    step = -(-len(months) // 14)
+    places = np.arange(0, len(months), step)
+    named = [months[place] for place in places]
+    is_new = [i == 0 or month.year != named[i - 1].year for i, month in enumerate(named)]
+    labels = [f"{m:%b}\n{m:%Y}" if new else f"{m:%b}" for m, new in zip(named, is_new, strict=True)]
+    axes.set_xticks(places + 0.5, labels)
+
+
+def _waterfall_message(hits: pd.DataFrame, n_rows: int) -> str:
+    n_rejected = int(hits["n_rejected"].sum())
     if n_rejected == 0:
         return f"No rule refuses any of {n_rows:,} raw rows"
+    worst = hits.groupby("rule", sort=False)["n_rejected"].sum().idxmax()
     share = f"{n_rejected / n_rows * 100:.2f} %"
-    return f"{share} of {n_rows:,} raw rows are refused, most by {refused.idxmax()}"
+    return f"{share} of {n_rows:,} raw rows are refused, most by {worst}"
 
 
 def _date_axis(axes: Axes) -> None:

@@ -1,5 +1,6 @@
 """Pseudonyms: keyed hashes that stand for a customer, the same in every table and run."""
 
+from collections.abc import Mapping
 import hashlib
 import hmac
 
@@ -25,7 +26,12 @@ def pseudonym(plain_id: str, key: bytes) -> str:
     return digest.hexdigest()[:PSEUDONYM_LENGTH]
 
 
-def pseudonym_table(plain_ids: pd.Series, key: bytes, max_customers: int = 0) -> pd.DataFrame:
+def pseudonym_table(
+    plain_ids: pd.Series,
+    key: bytes,
+    max_customers: int = 0,
+    merged: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Pair each distinct id with its pseudonym.
 
     Parameters
@@ -36,6 +42,9 @@ def pseudonym_table(plain_ids: pd.Series, key: bytes, max_customers: int = 0) ->
         Secret key of the source.
     max_customers : int, default 0
         Keep so many, the first in the order of their pseudonyms; 0 keeps all.
+    merged : mapping of str to str, optional
+        Id of an account to the id of its person, where they differ; the person's pseudonym
+        then stands for both.
 
     Returns
     -------
@@ -43,16 +52,20 @@ def pseudonym_table(plain_ids: pd.Series, key: bytes, max_customers: int = 0) ->
         One row per id: `plain_id`, `pseudonym`, in the order of the pseudonyms. It must
         not be written anywhere.
     """
-    distinct = plain_ids.dropna().drop_duplicates()
+    distinct = plain_ids.dropna().drop_duplicates().astype("str")
+    person = merged or {}
     pairs = pd.DataFrame(
         {
-            "plain_id": distinct.astype("str"),
+            "plain_id": distinct,
             "pseudonym": pd.Series(
-                [pseudonym(plain_id, key) for plain_id in distinct],
+                [pseudonym(person.get(plain_id, plain_id), key) for plain_id in distinct],
                 index=distinct.index,
                 dtype="str",
             ),
         }
     )
-    pairs = pairs.sort_values("pseudonym", ignore_index=True)
-    return pairs.head(max_customers) if max_customers else pairs
+    pairs = pairs.sort_values(["pseudonym", "plain_id"], ignore_index=True)
+    if not max_customers:
+        return pairs
+    first = pairs["pseudonym"].drop_duplicates().head(max_customers)
+    return pairs[pairs["pseudonym"].isin(first)].reset_index(drop=True)

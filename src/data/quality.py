@@ -6,16 +6,16 @@ import operator
 from ibis.expr.types import IntegerScalar, Table
 import pandas as pd
 
-from src.data.values import as_number, as_utc
+from src.data.values import as_id, as_utc
 
 __all__ = [
     "count_by_week",
     "describe_counts",
     "describe_empty_tables",
     "describe_faults",
+    "describe_refunds",
     "describe_refusals",
     "find_faults",
-    "missing_shares",
 ]
 
 _WEEK_TIMES = {"orders": "ordered_at", "events": "event_at", "exposures": "exposed_at"}
@@ -26,18 +26,24 @@ _LOSSES = {
     "events_raw": "no clicks, carts or redemptions: customers are described by orders alone",
     "reviews_raw": "no opinions and no topics: texts are written without them",
     "exposures_raw": "no past contacts: fatigue and past response cannot be told",
+    "rates_raw": "no rates: orders in another currency than the shop's are refused",
 }
 
+_MATCH_WORDS = {
+    "named": "name their order in the source",
+    "inferred": "are matched to the last such line of the customer, at the same price",
+    "none": "are matched to no line",
+}
 _FAULTS = {
-    "coupon_only": (
+    "equal_lines": (
         "orders",
-        "coupon booked on a line without goods",
-        "book the coupon on the line it pays for",
+        "line that says the same as another, and has no number",
+        "number the lines: only then is one bought twice told from one exported twice",
     ),
     "outlier": (
         "orders",
-        "quantity above the ceiling, in a unit of its own",
-        "give each quantity its unit, as for fuel",
+        "quantity above the ceiling",
+        "tell wholesale from slips, and give a quantity its unit where it is not pieces, as fuel",
     ),
     "free": (
         "orders",
@@ -48,6 +54,16 @@ _FAULTS = {
         "orders",
         "order number used by several customers or at several times",
         "number orders once for the whole shop",
+    ),
+    "unmatched": (
+        "refunds",
+        "returned line whose order was not found",
+        "write the order's number on the return",
+    ),
+    "bot": (
+        "events",
+        "event of a program, not a person",
+        "leave programs out of the log, or log what the browser says of itself",
     ),
     "unlisted": (
         "products",
@@ -103,11 +119,27 @@ def describe_faults(faults: pd.DataFrame) -> str:
     if faults.empty:
         return "Nothing was found that the source should mend."
     lines = [
-        f"| `{fault.table}` | {fault.fault} | {fault.n_rows:,} | {fault.mend} |"
+        f"| `{fault.table}` | {fault.fault} | {fault.n_rows:,} "
+        f"| {'refused' if fault.is_refused else 'kept'} | {fault.mend} |"
         for fault in faults.itertuples()
     ]
-    head = ["| table | what was found | rows | what to do at the source |", "|---|---|---:|---|"]
-    return "\n".join(head + lines)
+    head = ["| table | what was found | rows | they are | what to do at the source |"]
+    return "\n".join([*head, "|---|---|---:|---|---|", *lines])
+
+
+def describe_refunds(matches: pd.DataFrame) -> str:
+    """Say in Markdown how many returned lines found the order that they take back."""
+    n_lines, value = int(matches["n_lines"].sum()), int(matches["value_minor"].sum())
+    if n_lines == 0:
+        return "Nothing was returned or cancelled."
+    found = matches.set_index("match")
+    lines = [
+        f"- {found.loc[way, 'n_lines']:,} ({found.loc[way, 'lines_share']:.1%} of them, "
+        f"{found.loc[way, 'value_share']:.1%} of their value) {words}."
+        for way, words in _MATCH_WORDS.items()
+    ]
+    head = f"{n_lines:,} lines worth {value / 100:,.2f} were returned or cancelled:"
+    return "\n".join([head, "", *lines])
 
 
 def count_by_week(tables: dict[str, Table]) -> pd.DataFrame:
@@ -139,46 +171,36 @@ def count_by_week(tables: dict[str, Table]) -> pd.DataFrame:
     )
 
 
-def missing_shares(tables: dict[str, Table]) -> pd.DataFrame:
-    """Share of missing values in each attribute, beside the key, of each table.
-
-    Returns
-    -------
-    DataFrame
-        One row per table and column: `table`, `column`, `missing_share` (0-1).
-    """
-    rows = []
-    for name, table in tables.items():
-        shares = table.agg(
-            **{
-                column: table[column].isnull().cast("float64").mean()
-                for column in table.columns[1:]
-            }
-        ).to_pandas()
-        rows += [(name, column, float(shares[column].iloc[0])) for column in shares.columns]
-    return pd.DataFrame(rows, columns=["table", "column", "missing_share"])
-
-
-def find_faults(raw_tables: dict[str, Table], clean_tables: dict[str, Table]) -> pd.DataFrame:
+def find_faults(
+    judged: dict[str, Table], clean_tables: dict[str, Table], steps: pd.DataFrame
+) -> pd.DataFrame:
     """List what a person should mend at the source, with the rows it touches.
 
     Parameters
     ----------
-    raw_tables : dict of str to ibis.Table
-        `orders_raw` is looked at.
+    judged : dict of str to ibis.Table
+        `orders_raw` with the rule that each row breaks.
     clean_tables : dict of str to ibis.Table
-        Clean `orders`, `products`, `customers` and `exposures`.
+        Clean `orders`, `refunds`, `events`, `products`, `customers` and `exposures`.
+    steps : DataFrame
+        What :func:`src.data.clean.count_steps` gave.
 
     Returns
     -------
     DataFrame
-        One row per fault that occurs, most rows first: `table`, `fault`, `n_rows`, `mend`.
+        One row per fault that occurs, most rows first: `table`, `fault`, `n_rows`, `mend`,
+        `is_refused` (the rows were refused; else they were kept).
     """
-    counts = _order_faults(raw_tables["orders_raw"], clean_tables["orders"])
+    counts = _order_faults(judged["orders_raw"], clean_tables["orders"])
     counts |= _other_faults(clean_tables)
-    found = [(*_FAULTS[name], int(count.execute())) for name, count in counts.items()]
-    faults = pd.DataFrame(found, columns=["table", "fault", "mend", "n_rows"])
-    faults = faults.loc[faults["n_rows"] > 0, ["table", "fault", "n_rows", "mend"]]
+    found = [(*_FAULTS[name], int(count.fill_null(0).execute())) for name, count in counts.items()]
+    kept = pd.DataFrame(found, columns=["table", "fault", "mend", "n_rows"])
+    refused = steps.assign(table=steps["raw_table"].str.removesuffix("_raw"))
+    refused = refused.rename(columns={"reason": "fault", "n_rejected": "n_rows"})
+    faults = pd.concat(
+        [kept.assign(is_refused=False), refused[list(kept.columns)].assign(is_refused=True)]
+    )
+    faults = faults.loc[faults["n_rows"] > 0, ["table", "fault", "n_rows", "mend", "is_refused"]]
     return faults.sort_values("n_rows", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -190,26 +212,36 @@ def _weekly(table: Table, name: str) -> pd.DataFrame:
     return week.group_by("week_at").agg(**counts).to_pandas()
 
 
-def _order_faults(raw: Table, orders: Table) -> dict[str, IntegerScalar]:
+def _order_faults(judged: Table, orders: Table) -> dict[str, IntegerScalar]:
     """Count the rows of each fault of `orders`."""
-    coupon_only = (as_number(raw["quantity"]) == 0) & (as_number(raw["coupon"]) > 0)
     by_order = orders.group_by("order_id").agg(
         n_customers=lambda t: t["customer_id"].nunique(),
         n_times=lambda t: t["ordered_at"].nunique(),
     )
     is_mixed = (by_order["n_customers"] > 1) | (by_order["n_times"] > 1)
     return {
-        "coupon_only": raw.filter(coupon_only).count(),
+        "equal_lines": _count_equal(judged),
         "outlier": orders.filter(orders["is_outlier"]).count(),
         "free": orders.filter(orders["line_value_minor"] == 0).count(),
         "mixed_order": by_order.filter(is_mixed).count(),
     }
 
 
+def _count_equal(judged: Table) -> IntegerScalar:
+    """Count trusted lines without a number that say the same as another one."""
+    is_unnumbered = judged["rule"].isnull() & as_id(judged["line_id"]).isnull()
+    lines = judged.filter(is_unnumbered).drop("source_row", "rule", "line_id", "unreadable")
+    sizes = lines.group_by(list(lines.columns)).agg(n_same=lambda t: t.count())
+    return (sizes["n_same"] - 1).sum()
+
+
 def _other_faults(tables: dict[str, Table]) -> dict[str, IntegerScalar]:
     """Count the rows of each fault of the tables beside `orders`."""
     products, exposures = tables["products"], tables["exposures"]
+    refunds, events = tables["refunds"], tables["events"]
     return {
+        "unmatched": refunds.filter(refunds["match"] == "none").count(),
+        "bot": events.filter(events["is_bot"]).count(),
         "unlisted": _without_attributes(products).count(),
         "uncategorised": products.filter(products["category"].isnull()).count(),
         "unknown_customer": _without_attributes(tables["customers"]).count(),

@@ -14,10 +14,15 @@ from src.data.columns import (
     text,
     time,
     untyped,
+    value,
 )
-from src.data.contract import Table
+from src.data.contract import Column, Table
 
 __all__ = ["CLEAN", "INGEST"]
+
+_UNREADABLE = text(
+    "unreadable", "What is no number or time, as `column=text`; several with `; `.", True
+)
 
 INGEST = (
     Table(
@@ -30,8 +35,10 @@ INGEST = (
             text("raw_table", "Raw table it became; empty if only registered.", True),
             text("location", "File name or query, without machine path or secret."),
             count("n_rows", "Rows found."),
-            count("n_bytes", "Size of the file.", "bytes"),
-            text("sha256", "Hash of the file's bytes."),
+            count("n_read", "Rows that were new this time."),
+            count("n_bytes", "Size of what was read.", "bytes"),
+            text("sha256", "Hash of the bytes."),
+            text("new_columns", "Columns that last time did not have.", True),
         ),
     ),
     Table(
@@ -42,6 +49,7 @@ INGEST = (
         (
             SOURCE_ROW,
             untyped("order_id", "Order number."),
+            untyped("line_id", "Line number, of which no two lines of an order share one."),
             untyped("customer_id", "Pseudonym."),
             untyped("product_id", "Product number."),
             untyped("store_id", "Store number."),
@@ -50,6 +58,9 @@ INGEST = (
             untyped("line_value", "What the shop receives for the line."),
             untyped("discount", "Price cut granted by the shop."),
             untyped("coupon", "Coupon paid for by somebody else."),
+            untyped("currency", "ISO code of the amounts; empty: the shop's."),
+            untyped("refund_of", "Order that a returned line takes back."),
+            _UNREADABLE,
         ),
     ),
     Table(
@@ -66,6 +77,11 @@ INGEST = (
             untyped("brand", "Brand."),
             untyped("manufacturer_id", "Maker."),
             untyped("package_size", "Size of the package."),
+            untyped("product_name", "Name."),
+            untyped("list_value", "Price without discount."),
+            untyped("product_url", "Address of its page."),
+            untyped("image_url", "Address of its picture."),
+            _UNREADABLE,
         ),
     ),
     Table(
@@ -77,6 +93,7 @@ INGEST = (
             SOURCE_ROW,
             untyped("customer_id", "Pseudonym."),
             *(untyped(column.name, column.meaning) for column in DEMOGRAPHICS),
+            _UNREADABLE,
         ),
     ),
     Table(
@@ -91,6 +108,9 @@ INGEST = (
             untyped("event_at", "Time of the event."),
             untyped("product_id", "Product number."),
             untyped("campaign_id", "Campaign number."),
+            untyped("session_id", "Visit."),
+            untyped("user_agent", "What the browser says of itself."),
+            _UNREADABLE,
         ),
     ),
     Table(
@@ -105,6 +125,7 @@ INGEST = (
             untyped("reviewed_at", "Time of the review."),
             untyped("rating", "Rating."),
             untyped("review_text", "Text."),
+            _UNREADABLE,
         ),
     ),
     Table(
@@ -121,7 +142,28 @@ INGEST = (
             untyped("action", "What was sent."),
             untyped("is_randomised", "Drawn at random."),
             untyped("pscore", "Probability of the draw."),
+            _UNREADABLE,
         ),
+    ),
+    Table(
+        "rates_raw",
+        "01_ingest",
+        "one row per currency and day as the source has it",
+        ("source_row",),
+        (
+            SOURCE_ROW,
+            untyped("rate_date", "First day on which the rate holds."),
+            untyped("currency", "ISO code."),
+            untyped("rate", "Shop currency for one unit of it."),
+            _UNREADABLE,
+        ),
+    ),
+    Table(
+        "test_accounts",
+        "01_ingest",
+        "one row per customer who is no customer but a test of the shop",
+        ("customer_id",),
+        (CUSTOMER, text("reason", "How it was told, without the address.")),
     ),
 )
 
@@ -163,6 +205,32 @@ CLEAN = (
             "coupon_minor >= 0",
             "is_discounted = (discount_minor + coupon_minor > 0)",
         ),
+        sorted_by=("customer_id", "order_id", "line_number"),
+    ),
+    Table(
+        "refunds",
+        "02_clean",
+        "one row per order line that was returned or cancelled",
+        ("refund_id", "line_number"),
+        (
+            text("refund_id", "Shop's number of the return or cancellation."),
+            count("line_number", "Line within it, from 1.", "rank"),
+            CUSTOMER,
+            PRODUCT,
+            time("refunded_at", "When it was returned."),
+            count("quantity", "Pieces that came back.", "pieces"),
+            count("refund_minor", "What the customer got back.", "cents"),
+            text("order_id", "Order that it takes back; empty if none was found.", True),
+            Column(
+                "order_line_number",
+                "int64",
+                "Line of that order; empty if none was found.",
+                unit="rank",
+                is_nullable=True,
+            ),
+            text("match", "`named` by the source, `inferred`, or `none`."),
+        ),
+        ("quantity > 0", "refund_minor >= 0", "(match = 'none') = (order_id IS NULL)"),
     ),
     Table(
         "products",
@@ -177,6 +245,10 @@ CLEAN = (
             text("brand", "National or private brand.", True),
             text("manufacturer_id", "Maker.", True),
             text("package_size", "Size.", True),
+            text("product_name", "Name.", True),
+            value("list_value", "Price without discount.", True),
+            text("product_url", "Address of its page.", True),
+            text("image_url", "Address of its picture.", True),
         ),
     ),
     Table(
@@ -187,10 +259,12 @@ CLEAN = (
         (
             text("event_id", "Row number in the source."),
             CUSTOMER,
-            text("event_type", "view, click, favourite, cart, coupon_redeemed."),
+            text("event_type", "view, click, favourite, cart, purchase, coupon_redeemed."),
             time("event_at", "When it happened."),
             text("product_id", "Product number.", True),
             text("campaign_id", "Campaign that caused it.", True),
+            text("session_id", "Visit.", True),
+            flag("is_bot", "By a program rather than a person; kept, but flagged."),
         ),
     ),
     Table(

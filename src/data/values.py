@@ -11,8 +11,6 @@ from ibis.expr.types import (
     Value,
 )
 
-from src.data.zones import clock_to_utc
-
 __all__ = [
     "UTC",
     "as_cents",
@@ -26,6 +24,7 @@ __all__ = [
 ]
 
 UTC = "timestamp('UTC')"
+_LAST_EXACT = 2.0**53  # beyond it not every whole number has a float of its own
 _CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
 
 
@@ -40,17 +39,19 @@ def as_id(column: Value) -> StringValue:
         return column.cast("string")
     if not column.type().is_floating():
         return as_text(column)
-    is_whole = ~column.isnan() & ~column.isinf()
-    return ibis.ifelse(is_whole, column, ibis.null("float64")).cast("int64").cast("string")
+    is_whole = (column.abs() < _LAST_EXACT) & (column % 1 == 0)
+    whole = ibis.ifelse(is_whole, column, ibis.null("float64")).cast("int64").cast("string")
+    is_finite = ~column.isnan() & ~column.isinf()
+    other = ibis.ifelse(is_finite, column, ibis.null("float64")).cast("string")
+    return ibis.coalesce(whole, other)
 
 
-def as_utc(column: Value, time_zone: str = "UTC") -> TimestampValue:
-    """Moment in UTC; a date or a time without zone is read in `time_zone`."""
+def as_utc(column: Value) -> TimestampValue:
+    """Moment in UTC; a date or a time without zone is taken to be in UTC."""
     found = column.type()
     if found.is_timestamp() and found.timezone is not None:
         return column
-    clock = column.cast("timestamp(6)")
-    return clock.cast(UTC) if time_zone == "UTC" else clock_to_utc(clock, time_zone)
+    return column.cast("timestamp(6)").cast(UTC)
 
 
 def end_of_last_day(column: TimestampValue) -> TimestampValue:

@@ -4,21 +4,29 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.data import clean
-from src.data.ingest import distinct_customers, read_raw_tables, register_files
+from src.data.ingest import distinct_customers, read_raw_tables, register_landed
 from src.data.rules import build_rules
-from src.data.sources import check_source, file_path
 from src.engine import connect
 from src.keys import read_key
+from src.sources.landing import land_source
+from src.sources.mapping import check_source
+
+SOURCE = "params/sources/complete_journey.yaml"
 
 
 @pytest.fixture(scope="module")
 def source():
-    return check_source("params/sources/complete_journey.yaml")
+    return check_source(SOURCE)
 
 
 @pytest.fixture(scope="module")
-def raw_tables(source):
-    tables = read_raw_tables(connect(), source, read_key(source.name, source.is_public))
+def landed(source, tmp_path_factory):
+    return land_source(SOURCE, source, tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def raw_tables(source, landed):
+    tables = read_raw_tables(connect(), source, landed, read_key(source.name, source.is_public))
     return tables | {"orders_raw": tables["orders_raw"].cache()}
 
 
@@ -29,8 +37,8 @@ def steps(raw_tables):
     return clean.count_steps(raw_tables, clean.collect_rejected(judged, rules).cache(), rules)
 
 
-def test_files_have_the_published_rows(source):
-    sources = register_files(source).set_index("source_table")["n_rows"]
+def test_files_have_the_published_rows(landed):
+    sources = register_landed(landed).set_index("source_table")["n_rows"]
     assert sources.to_dict() == {
         "campaign_descriptions": 27,
         "campaigns": 6589,
@@ -53,8 +61,8 @@ def test_the_known_zero_quantities_are_refused_and_nothing_else(steps):
     assert steps["n_before"].iloc[0] == 1469307
 
 
-def test_rows_are_numbered_as_they_lie_in_the_file(source, raw_tables):
-    file = pq.read_table(file_path(source, "transactions"), columns=["basket_id", "product_id"])
+def test_rows_are_numbered_as_they_lie_in_the_file(landed, raw_tables):
+    file = pq.read_table(landed["orders_raw"].files[0], columns=["basket_id", "product_id"])
     orders = raw_tables["orders_raw"].order_by("source_row")
     read = orders.select("source_row", "order_id", "product_id").to_pyarrow()
     assert read["source_row"].to_pylist()[:3] == [0, 1, 2]

@@ -6,30 +6,25 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from src.data.ingest import (
-    distinct_customers,
-    read_raw_tables,
-    register_files,
-    time_spans,
-)
+from src.data.ingest import distinct_customers, read_raw_tables, register_landed, time_spans
 from src.data.pseudonyms import pseudonym
-from src.data.sources import RAW_TABLES, check_source
 from src.data.tables import TABLES
 from src.engine import connect
 from src.errors import ParameterError, SchemaError
 from src.keys import keys_path, read_key
+from src.sources.raw_columns import RAW_TABLES
 
 KEY = b"k" * 32
 ANNA, BERTA, CLARA = (pseudonym(name, KEY) for name in ("anna", "berta", "clara"))
 
 
 @pytest.fixture
-def ingest(write_source):
+def ingest(landed_shop):
     """Write a source, read its raw tables, give them as frames in the order of the source."""
 
-    def read(fields, max_customers=0, key=KEY, **files):
-        source = check_source(write_source(fields, **files))
-        tables = read_raw_tables(connect(), source, key, max_customers)
+    def read(fields, max_customers=0, key=KEY, merged=None, **files):
+        landed = landed_shop(fields, **files)
+        tables = read_raw_tables(connect(), *landed, key, max_customers, merged)
         return {name: table.order_by("source_row").to_pandas() for name, table in tables.items()}
 
     return read
@@ -58,6 +53,7 @@ def test_a_table_without_source_is_empty(fields, ingest):
         "events_raw",
         "reviews_raw",
         "exposures_raw",
+        "rates_raw",
     ]
 
 
@@ -166,7 +162,7 @@ def test_a_lookup_adds_its_columns_and_keeps_rows_without_a_match(contacts, inge
 
 
 def test_a_lookup_that_would_repeat_rows_is_refused(contacts, ingest):
-    with pytest.raises(SchemaError, match=r"one row per campaign in campaigns\.parquet"):
+    with pytest.raises(SchemaError, match=r"one row per campaign in campaigns,"):
         ingest(
             contacts,
             contacts={"who": ["anna"], "campaign": [1]},
@@ -174,9 +170,9 @@ def test_a_lookup_that_would_repeat_rows_is_refused(contacts, ingest):
         )
 
 
-def test_files_are_counted_weighed_and_hashed(fields, write_source, tmp_path):
-    source = check_source(write_source(fields | {"registered": ["spare"]}, spare={"a": [1, 2, 3]}))
-    sources = register_files(source).set_index("source_table")
+def test_files_are_counted_weighed_and_hashed(fields, landed_shop, tmp_path):
+    _, found = landed_shop(fields | {"registered": ["spare"]}, spare={"a": [1, 2, 3]})
+    sources = register_landed(found).set_index("source_table")
     file = tmp_path / "files" / "sales.parquet"
     assert sources.index.tolist() == ["goods", "sales", "spare"]
     assert sources["n_rows"].tolist() == [2, 4, 3]
@@ -186,15 +182,24 @@ def test_files_are_counted_weighed_and_hashed(fields, write_source, tmp_path):
     assert pd.isna(sources.loc["spare", "raw_table"])
 
 
-def test_customers_are_listed_once_over_all_tables(fields, write_source):
-    source = check_source(write_source(fields))
-    tables = read_raw_tables(connect(), source, KEY)
+def test_customers_are_listed_once_over_all_tables(fields, landed_shop):
+    tables = read_raw_tables(connect(), *landed_shop(fields), KEY)
     assert distinct_customers(tables).tolist() == sorted([ANNA, BERTA, CLARA])
 
 
-def test_time_spans_pass_over_empty_tables(fields, write_source):
-    source = check_source(write_source(fields))
-    spans = time_spans(read_raw_tables(connect(), source, KEY))
+def test_time_spans_pass_over_empty_tables(fields, landed_shop):
+    spans = time_spans(read_raw_tables(connect(), *landed_shop(fields), KEY))
     assert spans["raw_table"].tolist() == ["orders_raw"]
     assert spans["first_at"].iloc[0] == pd.Timestamp("2024-03-01 10:00", tz="UTC")
     assert spans["last_at"].iloc[0] == pd.Timestamp("2024-03-03 10:00", tz="UTC")
+
+
+def test_accounts_of_one_person_share_a_pseudonym(fields, ingest):
+    orders = ingest(fields, merged={"berta": "anna"})["orders_raw"]
+    assert orders["customer_id"].tolist() == [ANNA, ANNA, ANNA, CLARA]
+
+
+def test_a_cut_counts_persons_not_accounts(fields, ingest):
+    first = min(ANNA, CLARA)
+    orders = ingest(fields, max_customers=1, merged={"berta": "anna"})["orders_raw"]
+    assert orders["customer_id"].tolist() == [first] * (3 if first == ANNA else 1)

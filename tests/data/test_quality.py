@@ -23,7 +23,8 @@ TABLES = {
         "line_value_minor": [100, 0, 300, 400, 500],
         "is_outlier": [False, False, True, False, False],
     },
-    "events": {"event_at": [_day(2024, 1, 10), _day(2023, 1, 1)]},
+    "events": {"event_at": [_day(2024, 1, 10), _day(2023, 1, 1)], "is_bot": [True, False]},
+    "refunds": {"match": ["none", "inferred", "named"]},
     "exposures": {
         "exposed_at": [_day(2024, 1, 15), _day(2024, 1, 16)],
         "is_randomised": [True, False],
@@ -35,7 +36,6 @@ TABLES = {
     },
     "customers": {"customer_id": ["a", "b"], "age_band": [None, "45-54"]},
 }
-ORDERS_RAW = {"quantity": [0, 0, 1], "coupon": [1.0, 0.0, 1.0]}
 
 
 @pytest.fixture
@@ -57,28 +57,62 @@ def test_weeks_that_the_data_enters_in_the_middle_are_not_whole(tables):
     assert quality.count_by_week(tables)["is_whole"].tolist() == [False, True, True]
 
 
-def test_missing_shares_are_of_all_rows(tables):
-    missing = quality.missing_shares({name: tables[name] for name in ("customers", "products")})
-    shares = missing.set_index(["table", "column"])["missing_share"]
-    assert shares["customers", "age_band"] == 0.5
-    assert shares["products", "category"] == 0.75
-    assert shares["products", "department"] == 0.25
+JUDGED = [
+    ("o1", None, None),  # equal to the next two, and without a number
+    ("o1", None, None),
+    ("o1", None, None),
+    ("o1", None, "zero_quantity"),  # refused, so it repeats nothing
+    ("o2", "1", None),  # numbered: told apart
+    ("o2", "2", None),
+]
 
 
-def test_faults_are_counted_and_the_largest_comes_first(tables):
-    faults = quality.find_faults({"orders_raw": ibis.memtable(pa.table(ORDERS_RAW))}, tables)
+@pytest.fixture
+def judged(raw_rows):
+    """Order lines with the rule that each breaks."""
+    rows = raw_rows("orders_raw", *({"order_id": o, "line_id": line} for o, line, _ in JUDGED))
+    rules = dict(enumerate(rule for _, _, rule in JUDGED))
+    names = ibis.memtable(
+        pd.DataFrame({"n": list(rules), "rule": list(rules.values())}),
+        schema={"n": "int64", "rule": "string"},
+    )
+    return {"orders_raw": rows.left_join(names, rows["source_row"] == names["n"]).drop("n")}
+
+
+def test_faults_are_counted_and_the_largest_comes_first(tables, judged):
+    faults = quality.find_faults(judged, tables, STEPS)
     counts = dict(zip(faults["fault"], faults["n_rows"], strict=True))
     assert counts == {
         "product without a category": 3,
-        "coupon booked on a line without goods": 1,
-        "quantity above the ceiling, in a unit of its own": 1,
+        "line that says the same as another, and has no number": 2,
+        "a": 2,
+        "b": 1,
+        "c": 1,
+        "quantity above the ceiling": 1,
         "goods for which nothing was paid": 1,
         "order number used by several customers or at several times": 1,  # o3
+        "returned line whose order was not found": 1,
+        "event of a program, not a person": 1,
         "product of which only the number is known": 1,  # r
         "customer of whom nothing but behaviour is known": 1,  # a
         "past contact that was not drawn at random": 1,
     }
     assert faults["n_rows"].is_monotonic_decreasing
+    assert set(faults.loc[faults["is_refused"], "fault"]) == {"a", "b", "c"}
+
+
+def test_faults_are_told_with_what_became_of_the_rows(tables, judged):
+    told = quality.describe_faults(quality.find_faults(judged, tables, STEPS)).splitlines()
+    assert "| `orders` | a | 2 | refused | mend a |" in told
+    kept = "| `products` | product without a category | 3 | kept | fill the category in the "
+    assert told[2].startswith(kept)
+
+
+def test_a_shop_without_any_row_has_no_faults(tables, raw_rows):
+    empty = {name: table.limit(0) for name, table in tables.items()}
+    none = raw_rows("orders_raw").mutate(rule=ibis.null("string"))
+    faults = quality.find_faults({"orders_raw": none}, empty, STEPS.assign(n_rejected=0))
+    assert quality.describe_faults(faults).startswith("Nothing was found")
 
 
 def test_texts_say_what_is_there_and_what_is_not():
@@ -89,11 +123,6 @@ def test_texts_say_what_is_there_and_what_is_not():
     assert quality.describe_empty_tables({"orders_raw": 1}) == "Every raw table has rows."
 
 
-def test_text_of_no_fault_says_so():
-    faults = pd.DataFrame(columns=["table", "fault", "n_rows", "mend"])
-    assert quality.describe_faults(faults).startswith("Nothing was found")
-
-
 STEPS = pd.DataFrame(
     {
         "raw_table": ["orders_raw", "orders_raw", "products_raw"],
@@ -102,6 +131,8 @@ STEPS = pd.DataFrame(
         "n_before": [90, 88, 10],
         "n_rejected": [2, 1, 1],
         "n_after": [88, 87, 9],
+        "family": ["missing", "empty", "missing"],
+        "mend": ["mend a", "mend b", "mend c"],
     }
 )
 
@@ -114,9 +145,17 @@ def test_refusals_are_told_with_rule_count_and_reason():
 
 def test_the_waterfall_adds_up_over_all_tables():
     axes = plots.plot_rejected_steps(STEPS)
-    # 4 of 90 + 10 rows, 3 of them by missing_id; then 1 more; then all
+    # 4 of 90 + 10 rows, 3 of them by missing_id: 2 of orders and 1 of products
     assert axes.get_title("left") == "4.00 % of 100 raw rows are refused, most by missing_id"
-    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(0, 3), (3, 1), (0, 4)]
+    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
+    assert bars == [(0, 2), (2, 1), (3, 1), (0, 4)]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "orders: missing_id",
+        "orders: zero_quantity",
+        "products: missing_id",
+        "all 3 rules",
+    ]
+    assert axes.texts[1].get_text() == " 1  (88 → 87)"
 
 
 def test_the_waterfall_of_a_clean_shop_says_so():
@@ -130,11 +169,6 @@ def test_the_weeks_name_the_thin_ones(tables):
     message = "None of the 2 whole weeks holds less than half the usual order lines"
     assert figure.get_suptitle() == message
     assert figure.axes[0].get_ylabel() == "order lines per week"
-
-
-def test_the_missing_shares_name_the_worst(tables):
-    axes = plots.plot_missing_shares(quality.missing_shares({"products": tables["products"]}))
-    assert axes.get_title("left").startswith("category of products is missing most often, in 75 %")
 
 
 def test_sources_show_what_is_only_registered():

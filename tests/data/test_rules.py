@@ -1,23 +1,11 @@
 import datetime as dt
 
-import ibis
-import pyarrow as pa
 import pytest
 
-from src.data.rules import EVENT_TYPES, build_rules, judge
+from src.data.judge import judge
+from src.data.rules import EVENT_TYPES, build_rules
 from src.errors import ParameterError
 
-UTC_TIME = pa.timestamp("us", "UTC")
-TYPES = {
-    "quantity": pa.float64(),
-    "line_value": pa.float64(),
-    "discount": pa.float64(),
-    "coupon": pa.float64(),
-    "rating": pa.float64(),
-    "pscore": pa.float64(),
-    "is_randomised": pa.bool_(),
-    **dict.fromkeys(("ordered_at", "event_at", "reviewed_at", "exposed_at", "ended_at"), UTC_TIME),
-}
 DAY = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
 SOUND = {
     "orders_raw": {
@@ -56,6 +44,7 @@ SOUND = {
         "is_randomised": None,
         "pscore": None,
     },
+    "rates_raw": {"rate_date": DAY, "currency": "USD", "rate": 0.8},
 }
 NAN, INF = float("nan"), float("inf")
 BAD_ROWS = [
@@ -74,11 +63,18 @@ BAD_ROWS = [
     ("orders_raw", {"ordered_at": dt.datetime(1999, 12, 31, 23, tzinfo=dt.UTC)}, "impossible_date"),
     ("orders_raw", {"ordered_at": dt.datetime(2025, 1, 1, tzinfo=dt.UTC)}, "impossible_date"),
     ("orders_raw", {"quantity": 0.0}, "zero_quantity"),
-    ("orders_raw", {"quantity": -1.0}, "negative_quantity"),
+    ("orders_raw", {"quantity": -1.0, "ordered_at": None}, "impossible_date"),
+    ("orders_raw", {"unreadable": "coupon=some"}, "unreadable_value"),
+    ("orders_raw", {"line_value": None, "unreadable": "line_value=1,2,3"}, "unreadable_value"),
+    ("orders_raw", {"order_id": None, "unreadable": "_ragged=o1;c1"}, "ragged_row"),
+    ("orders_raw", {"currency": "USD"}, "unknown_currency"),
     ("orders_raw", {"line_value": -0.01}, "negative_value"),
     ("orders_raw", {"discount": -0.01}, "negative_value"),
     ("orders_raw", {"coupon": -0.01}, "negative_value"),
     ("products_raw", {"product_id": None}, "missing_id"),
+    ("products_raw", {"list_value": -0.01}, "negative_value"),
+    ("products_raw", {"list_value": INF}, "unreadable_number"),
+    ("products_raw", {"unreadable": "list_value=a lot"}, "unreadable_value"),
     ("products_raw", {"department": "T\x00A"}, "unreadable_text"),
     ("customers_raw", {"customer_id": None}, "missing_id"),
     ("customers_raw", {"age_band": "\x00"}, "unreadable_text"),
@@ -92,6 +88,8 @@ BAD_ROWS = [
     ("reviews_raw", {"review_text": "nul\x00"}, "unreadable_text"),
     ("reviews_raw", {"rating": NAN}, "unreadable_number"),
     ("reviews_raw", {"reviewed_at": None}, "impossible_date"),
+    ("events_raw", {"event_at": None, "unreadable": "event_at=31.02.2024"}, "unreadable_value"),
+    ("reviews_raw", {"unreadable": "_ragged=c1"}, "ragged_row"),
     ("exposures_raw", {"campaign_id": None}, "missing_id"),
     ("exposures_raw", {"action": None}, "missing_action"),
     ("exposures_raw", {"exposed_at": None}, "impossible_date"),
@@ -101,12 +99,19 @@ BAD_ROWS = [
     ("exposures_raw", {"is_randomised": True, "pscore": 0.0}, "impossible_probability"),
     ("exposures_raw", {"is_randomised": True, "pscore": 1.1}, "impossible_probability"),
     ("exposures_raw", {"is_randomised": True, "pscore": NAN}, "impossible_probability"),
+    ("rates_raw", {"currency": " "}, "missing_id"),
+    ("rates_raw", {"rate_date": None}, "missing_id"),
+    ("rates_raw", {"rate": None}, "unreadable_number"),
+    ("rates_raw", {"rate": INF}, "unreadable_number"),
+    ("rates_raw", {"rate": 0.0}, "impossible_rate"),
 ]
 GOOD_ROWS = [
     ("orders_raw", {}),
     ("orders_raw", {"ordered_at": dt.datetime(2000, 1, 1, tzinfo=dt.UTC)}),
     ("orders_raw", {"ordered_at": dt.datetime(2024, 12, 31, 23, 59, tzinfo=dt.UTC)}),
     ("orders_raw", {"line_value": 0.0}),
+    ("orders_raw", {"quantity": -1.0}),
+    ("orders_raw", {"quantity": -1.0, "line_value": -3.5, "discount": -0.5}),
     ("orders_raw", {"quantity": 89638.0}),
     ("orders_raw", {"quantity": 0.4}),
     ("events_raw", {"event_type": " View "}),
@@ -118,39 +123,60 @@ GOOD_ROWS = [
 ]
 
 
-def judge_rows(name, rows):
-    columns = {
-        column: pa.array([row[column] for row in rows], TYPES.get(column, pa.string()))
-        for column in SOUND[name]
-    }
-    raw = ibis.memtable(pa.table({"source_row": list(range(len(rows))), **columns}))
-    judged = judge(raw, build_rules("2000-01-01", "2024-12-31")[name]).order_by("source_row")
-    return judged.to_pyarrow()["rule"].to_pylist()
+@pytest.fixture
+def judge_rows(raw_rows):
+    """Name the rule that each row breaks, with the rules chosen as 02_clean chooses them."""
+
+    def rules_of(name, rows, **chosen):
+        rules = build_rules("2000-01-01", "2024-12-31", **chosen)[name]
+        judged = judge(raw_rows(name, *rows), rules).order_by("source_row")
+        return judged.to_pyarrow()["rule"].to_pylist()
+
+    return rules_of
 
 
 @pytest.mark.parametrize(("name", "change", "rule"), BAD_ROWS)
-def test_a_poisoned_row_is_refused_by_its_rule(name, change, rule):
+def test_a_poisoned_row_is_refused_by_its_rule(judge_rows, name, change, rule):
     assert judge_rows(name, [SOUND[name] | change]) == [rule]
 
 
 @pytest.mark.parametrize(("name", "change"), GOOD_ROWS)
-def test_an_odd_but_honest_row_is_trusted(name, change):
+def test_an_odd_but_honest_row_is_trusted(judge_rows, name, change):
     assert judge_rows(name, [SOUND[name] | change]) == [None]
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_every_known_event_type_is_trusted(event_type):
+def test_every_known_event_type_is_trusted(judge_rows, event_type):
     assert judge_rows("events_raw", [SOUND["events_raw"] | {"event_type": event_type}]) == [None]
 
 
-def test_the_first_broken_rule_is_named():
+def test_the_first_broken_rule_is_named(judge_rows):
     row = SOUND["orders_raw"] | {"order_id": None, "quantity": 0.0, "line_value": -1.0}
     assert judge_rows("orders_raw", [row]) == ["missing_id"]
 
 
-def test_a_repeated_order_line_is_refused_after_the_first():
+def test_equal_order_lines_without_a_number_are_both_kept(judge_rows):
+    assert judge_rows("orders_raw", [SOUND["orders_raw"]] * 2) == [None, None]
+
+
+def test_a_second_line_of_the_same_number_is_refused(judge_rows):
+    first, second = (SOUND["orders_raw"] | {"line_id": line} for line in ("1", "2"))
+    corrected = first | {"quantity": 5.0}
+    other_order = first | {"order_id": "o2"}
+    assert judge_rows("orders_raw", [first, second, corrected, other_order]) == [
+        None,
+        None,
+        "duplicate_key",
+        None,
+    ]
+
+
+DEDUPE = {"rules_on": ["orders_raw.duplicate_row"]}
+
+
+def test_equal_order_lines_are_refused_after_the_first_where_that_is_asked_for(judge_rows):
     row, other = SOUND["orders_raw"], SOUND["orders_raw"] | {"quantity": 3.0}
-    assert judge_rows("orders_raw", [row, other, row, row]) == [
+    assert judge_rows("orders_raw", [row, other, row, row], **DEDUPE) == [
         None,
         None,
         "duplicate_row",
@@ -158,12 +184,57 @@ def test_a_repeated_order_line_is_refused_after_the_first():
     ]
 
 
-def test_a_missing_store_does_not_hide_a_repeat():
+def test_a_missing_store_does_not_hide_a_repeat(judge_rows):
     row, placed = SOUND["orders_raw"], SOUND["orders_raw"] | {"store_id": "s1"}
-    assert judge_rows("orders_raw", [row, placed, row]) == [None, None, "duplicate_row"]
+    assert judge_rows("orders_raw", [row, placed, row], **DEDUPE) == [None, None, "duplicate_row"]
 
 
-def test_a_refused_row_does_not_stand_for_its_repeat():
+def test_equal_reviews_are_refused_after_the_first_unless_that_is_switched_off(judge_rows):
+    rows = [SOUND["reviews_raw"]] * 2
+    assert judge_rows("reviews_raw", rows) == [None, "duplicate_row"]
+    assert judge_rows("reviews_raw", rows, rules_off=["reviews_raw.duplicate_row"]) == [None, None]
+
+
+def test_a_free_line_is_refused_only_where_that_is_asked_for(judge_rows):
+    free = SOUND["orders_raw"] | {"line_value": 0.0}
+    returned = free | {"quantity": -2.0}
+    assert judge_rows("orders_raw", [free]) == [None]
+    on = {"rules_on": ["orders_raw.free_line"]}
+    assert judge_rows("orders_raw", [free, returned], **on) == ["free_line", None]
+
+
+@pytest.mark.parametrize(
+    "name", ["orders_raw", "customers_raw", "events_raw", "reviews_raw", "exposures_raw"]
+)
+def test_the_rows_of_a_test_account_are_refused_wherever_they_are(raw_rows, judge_rows, name):
+    rows = [SOUND[name] | {"customer_id": customer} for customer in ("c1", "t1", None)]
+    tests = raw_rows("customers_raw", {"customer_id": "t1"}, {"customer_id": "t1"})
+    assert judge_rows(name, rows, test_accounts=tests) == [None, "test_account", "missing_id"]
+    nobody = raw_rows("customers_raw")
+    assert judge_rows(name, rows, test_accounts=nobody) == [None, None, "missing_id"]
+
+
+def test_a_currency_is_known_from_its_first_rate_on(raw_rows, judge_rows):
+    rates = raw_rows(
+        "rates_raw",
+        {"rate_date": DAY, "currency": "usd", "rate": 0.8},
+        {"rate_date": DAY - dt.timedelta(days=9), "currency": "USD", "rate": -1.0},  # refused
+    )
+    last_moment = DAY - dt.timedelta(microseconds=1)
+    rows = [
+        SOUND["orders_raw"] | {"currency": currency, "ordered_at": at}
+        for currency, at in (("USD", DAY), (" usd", DAY), ("USD", last_moment), ("CHF", DAY))
+    ]
+    assert judge_rows("orders_raw", [*rows, SOUND["orders_raw"]], rates=rates) == [
+        None,
+        None,
+        "unknown_currency",
+        "unknown_currency",
+        None,
+    ]
+
+
+def test_a_refused_row_does_not_stand_for_its_repeat(judge_rows):
     empty = SOUND["products_raw"] | {"department": "\x00"}
     assert judge_rows("products_raw", [empty, SOUND["products_raw"]]) == ["unreadable_text", None]
 
@@ -176,17 +247,17 @@ def test_a_refused_row_does_not_stand_for_its_repeat():
         ("exposures_raw", {"action": "letter"}),
     ],
 )
-def test_a_second_row_of_the_same_key_is_refused(name, change):
+def test_a_second_row_of_the_same_key_is_refused(judge_rows, name, change):
     rows = [SOUND[name], SOUND[name] | change]
     assert judge_rows(name, rows) == [None, "duplicate_key"]
 
 
-def test_coupons_redeemed_at_once_are_no_repeats():
+def test_coupons_redeemed_at_once_are_no_repeats(judge_rows):
     assert judge_rows("events_raw", [SOUND["events_raw"]] * 2) == [None, None]
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_an_empty_table_can_be_judged(name):
+def test_an_empty_table_can_be_judged(judge_rows, name):
     assert judge_rows(name, []) == []
 
 
@@ -200,3 +271,28 @@ def test_an_empty_table_can_be_judged(name):
 def test_impossible_limits_are_refused(first, last, told):
     with pytest.raises(ParameterError, match=told):
         build_rules(first, last)
+
+
+@pytest.mark.parametrize("given", ["rules_on", "rules_off"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("orders_raw.fre_line", "the nearest is 'orders_raw.free_line'"),
+        ("orders.free_line", "the nearest is 'orders_raw.free_line'"),
+        ("§", "a name is such as 'orders_raw.free_line'"),
+    ],
+)
+def test_an_unknown_rule_is_refused_with_the_nearest(given, name, told):
+    with pytest.raises(ParameterError, match=told):
+        build_rules("2000-01-01", "2024-12-31", **{given: [name]})
+
+
+def test_a_rule_cannot_be_on_and_off():
+    name = ["orders_raw.free_line"]
+    with pytest.raises(ParameterError, match="found it in both"):
+        build_rules("2000-01-01", "2024-12-31", rules_on=name, rules_off=name)
+
+
+def test_a_rule_on_which_later_stages_rest_cannot_be_switched_off():
+    with pytest.raises(ParameterError, match="zero_quantity; take it out: rows that break it"):
+        build_rules("2000-01-01", "2024-12-31", rules_off=["orders_raw.zero_quantity"])

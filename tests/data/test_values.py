@@ -19,9 +19,10 @@ def _read(values, read, kind=None):
     [
         ([12, None], ["12", None]),
         ([12.0, float("nan"), float("inf"), None], ["12", None, None, None]),
+        ([12.5, 12.4, -3.0, 1e300], ["12.5", "12.4", "-3", "1e+300"]),
         ([" 012 ", "", "  ", None], ["012", None, None, None]),
     ],
-    ids=["whole", "float", "text"],
+    ids=["whole", "float", "fraction", "text"],
 )
 def test_ids_read_alike_however_they_are_stored(values, ids):
     assert _read(values, as_id) == ids

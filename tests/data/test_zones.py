@@ -5,14 +5,14 @@ import ibis
 import pandas as pd
 import pytest
 
-from src.data.zones import clock_changes, clock_to_utc
+from src.data.zones import clock_changes, clocks_to_utc, zone_days
 from src.engine import connect
 
 
 def _to_utc(clock_times, time_zone):
     table = ibis.memtable(pd.DataFrame({"at": pd.to_datetime(clock_times)}))
-    clock = table["at"].cast("timestamp(6)")
-    found = connect().to_pandas(table.select(at=clock_to_utc(clock, time_zone)))
+    table = table.mutate(at=table["at"].cast("timestamp(6)"), row=ibis.row_number())
+    found = connect().to_pandas(clocks_to_utc(table, ["at"], time_zone).order_by("row"))
     return found["at"].dt.tz_convert("UTC").tolist()
 
 
@@ -45,3 +45,17 @@ def test_every_day_agrees_with_the_standard_library(time_zone):
 
 def test_a_zone_without_changes_has_one_spell():
     assert clock_changes("Asia/Kolkata")["minutes"].tolist() == [330]
+
+
+def test_days_know_the_change_of_their_clock():
+    days = zone_days("Europe/Berlin").set_index("zone_day")
+    spring = days.loc[dt.date(2024, 3, 31)]
+    assert spring["changes_at"] == pd.Timestamp("2024-03-31 03:00")
+    assert (spring["minutes_before"], spring["minutes_after"]) == (60, 120)
+    plain = days.loc[dt.date(2024, 4, 1)]
+    assert (plain["minutes_before"], plain["minutes_after"]) == (120, 120)
+
+
+def test_years_outside_the_calendar_take_its_ends():
+    found = _to_utc(["1970-01-01 12:00", "2050-07-01 12:00"], "Europe/Berlin")
+    assert [time.hour for time in found] == [11, 11]
