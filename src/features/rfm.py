@@ -3,16 +3,16 @@
 import functools
 
 import ibis
-from ibis.expr.types import IntegerColumn, Table
+from ibis.expr.types import IntegerColumn, Table, Value
 
 from src.features.windows import value_of
 
-__all__ = ["N_BINS", "add_rfm_scores", "build_rfm"]
+__all__ = ["N_BINS", "add_rfm_scores", "rfm_metrics"]
 
 N_BINS = 5
 
 
-def build_rfm(baskets: Table) -> Table:
+def rfm_metrics(baskets: Table) -> dict[str, Value]:
     """Describe customers by how lately, how often and for how much they bought.
 
     Parameters
@@ -22,20 +22,20 @@ def build_rfm(baskets: Table) -> Table:
 
     Returns
     -------
-    ibis.Table
-        One row per customer: `recency_days` (since the last order, low is good), `frequency`
+    dict of str to ibis.Value
+        To aggregate by customer: `recency_days` (since the last order, low is good), `frequency`
         (orders, first included), `monetary_value` (mean order value, shop currency),
         `tenure_days` (since the first order), `items_per_order` (mean lines), `n_stores`.
     """
     n_orders = baskets.count()
-    return baskets.group_by("customer_id").agg(
-        recency_days=baskets.days_ago.min(),
-        frequency=n_orders,
-        monetary_value=value_of(baskets.value_minor.sum(), n_orders),
-        tenure_days=baskets.days_ago.max(),
-        items_per_order=baskets.n_lines.sum() / n_orders,
-        n_stores=baskets.store_id.nunique(),
-    )
+    return {
+        "recency_days": baskets.days_ago.min(),
+        "frequency": n_orders,
+        "monetary_value": value_of(baskets.value_minor.sum(), n_orders),
+        "tenure_days": baskets.days_ago.max(),
+        "items_per_order": baskets.n_lines.sum() / n_orders,
+        "n_stores": baskets.store_id.nunique(),
+    }
 
 
 def add_rfm_scores(rfm: Table, n_bins: int = N_BINS) -> Table:

@@ -3,9 +3,16 @@
 from dataclasses import dataclass
 
 import ibis
-from ibis.expr.types import StringColumn, Table
+from ibis.expr.types import StringColumn, Table, Value
 
-__all__ = ["DEFAULT_LIFECYCLE", "LIFECYCLE", "LifecycleRules", "build_rhythm", "lifecycle"]
+__all__ = [
+    "DEFAULT_LIFECYCLE",
+    "LIFECYCLE",
+    "LifecycleRules",
+    "build_gaps",
+    "habit_metrics",
+    "lifecycle",
+]
 
 LIFECYCLE = ("new", "active", "slipping", "lapsed")
 """Stages of a customer's life, in order."""
@@ -30,13 +37,34 @@ class LifecycleRules:
 DEFAULT_LIFECYCLE = LifecycleRules()
 
 
-def build_rhythm(baskets: Table) -> Table:
-    r"""Measure the gaps between days with an order, and the shares of weekend and evening.
+def habit_metrics(baskets: Table) -> dict[str, Value]:
+    """Shares of orders on weekends and in evenings (UTC days and hours).
+
+    Parameters
+    ----------
+    baskets : ibis.Table
+        From `build_baskets`.
+
+    Returns
+    -------
+    dict of str to ibis.Value
+        To aggregate by customer: `weekend_share`, `evening_share`.
+    """
+    n_orders = baskets.count()
+    return {
+        "weekend_share": baskets.count(where=baskets.is_weekend) / n_orders,
+        "evening_share": baskets.count(where=baskets.is_evening) / n_orders,
+    }
+
+
+def build_gaps(baskets: Table) -> Table:
+    r"""Measure the gaps between days with an order.
 
     With days :math:`t_1 < \dots < t_m` on which the customer ordered and gaps
     :math:`g_i = t_{i+1} - t_i`, the mean is that of the :math:`m - 1` gaps and the spread
     their sample standard deviation; the first needs two days, the second three. Several
-    orders on one day are one day.
+    orders on one day are one day. Both come from integer sums, so that no order of adding can
+    change them.
 
     Parameters
     ----------
@@ -46,22 +74,8 @@ def build_rhythm(baskets: Table) -> Table:
     Returns
     -------
     ibis.Table
-        One row per customer: `gap_mean_days`, `gap_std_days`, `overdue_ratio` (recency over
-        mean gap), `weekend_share` and `evening_share` of orders (UTC days and hours).
+        One row per customer: `gap_mean_days`, `gap_std_days`.
     """
-    habits = baskets.group_by("customer_id").agg(
-        recency_days=baskets.days_ago.min(),
-        weekend_share=baskets.count(where=baskets.is_weekend) / baskets.count(),
-        evening_share=baskets.count(where=baskets.is_evening) / baskets.count(),
-    )
-    rhythm = habits.left_join(_gaps(baskets), "customer_id")
-    return rhythm.mutate(overdue_ratio=rhythm.recency_days / rhythm.gap_mean_days).drop(
-        "recency_days", "customer_id_right"
-    )
-
-
-def _gaps(baskets: Table) -> Table:
-    """Mean and spread from integer sums, so that no order of adding can change them."""
     days = baskets.select("customer_id", "days_ago").distinct()
     later = days.days_ago.lag().over(group_by=days.customer_id, order_by=days.days_ago)
     gaps = days.mutate(gap=days.days_ago - later)

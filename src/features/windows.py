@@ -5,7 +5,7 @@ from ibis.expr.types import IntegerColumn, Table
 
 from src.data.window import known_by
 
-__all__ = ["WINDOW_DAYS", "build_baskets", "build_windows", "days_before", "value_of"]
+__all__ = ["WINDOW_DAYS", "build_baskets", "days_before", "value_of", "window_metrics"]
 
 WINDOW_DAYS = (30, 90, 365)
 _SATURDAY = 5
@@ -54,7 +54,7 @@ def build_baskets(orders: Table, as_of_date: str) -> Table:
     )
 
 
-def build_windows(baskets: Table) -> Table:
+def window_metrics(baskets: Table) -> dict[str, ibis.Value]:
     """Count orders and add up spend in the last 30, 90 and 365 days.
 
     A window of `n` days holds the as-of day and the `n - 1` days before it;
@@ -67,14 +67,13 @@ def build_windows(baskets: Table) -> Table:
 
     Returns
     -------
-    ibis.Table
-        One row per customer: `n_orders_<days>` and `spend_<days>_value` in shop currency.
+    dict of str to ibis.Value
+        To aggregate by customer: `n_orders_<days>`, and `spend_<days>_value` in shop currency.
     """
     ago, minor = baskets.days_ago, baskets.value_minor
     counts = {f"n_orders_{days}": baskets.count(where=ago < days) for days in WINDOW_DAYS}
     spends = {f"spend_{days}_value": _spend(minor, ago < days) for days in WINDOW_DAYS}
-    prior = _spend(minor, (ago >= 90) & (ago < 180))
-    return baskets.group_by("customer_id").agg(**counts, **spends, spend_prior_90_value=prior)
+    return counts | spends | {"spend_prior_90_value": _spend(minor, (ago >= 90) & (ago < 180))}
 
 
 def _spend(minor: IntegerColumn, where: ibis.Value) -> ibis.Value:

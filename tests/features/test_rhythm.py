@@ -1,17 +1,17 @@
 import pandas as pd
 import pytest
 
-from src.features.rhythm import LifecycleRules, build_rhythm, lifecycle
-from src.features.windows import build_baskets
+from src.features import build_profiles
+from src.features.rhythm import LifecycleRules, lifecycle
 
 AS_OF = "2017-09-30"
 
 
 @pytest.fixture
-def rhythm(line, table):
+def rhythm(line, shop):
     def make(*days):
         orders = [line("ann", f"o{i}", f"{day} 12:00") for i, day in enumerate(days)]
-        return build_rhythm(build_baskets(table("orders", orders), AS_OF)).to_pandas().loc[0]
+        return build_profiles(*shop(orders), AS_OF).to_pandas().loc[0]
 
     return make
 
