@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,7 +36,7 @@ notebooks: $(READY)  ## run every notebook on its own defaults, in order
 lint: $(READY)  ## check form of code, notebooks and prose
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/codespell README.md CHANGELOG.md docs src tests params notebooks
+	@$(BIN)/codespell README.md CHANGELOG.md docs src tests params notebooks bench
 
 lab: $(READY)  ## open JupyterLab on notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
@@ -44,8 +44,15 @@ lab: $(READY)  ## open JupyterLab on notebooks/
 ui: $(READY)  ## open MLflow on mlruns/
 	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1
 
+spark: .venv/.spark  ## add Spark, for tables beyond one machine (needs Java 17)
+
+.venv/.spark: $(READY) requirements-spark.lock
+	@echo 'Adding Spark from requirements-spark.lock ...'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
+	@touch $@
+
 bench: $(READY)  ## run every benchmark
-	@for bench in bench/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
+	@$(BIN)/python bench/data.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md from the table contracts
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md
@@ -53,6 +60,8 @@ dictionary: $(READY)  ## write docs/data_dictionary.md from the table contracts
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
+	@echo 'pyspark>=4.0.1,<4.1' | $(BIN)/uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements-spark.lock
 
 clean:  ## remove runs, MLflow's store and the environment; keys stay
 	@rm -rf .venv runs mlruns build *.egg-info

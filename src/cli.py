@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 import typer
 
 from src.errors import ConfigurationError, MarketingError
+from src.source_commands import source_app
 from src.stage import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 unknown = typer.Typer(help="Messages of which it is not known whether they went out.")
 app.add_typer(unknown, name="unknown", no_args_is_help=True)
+app.add_typer(source_app, name="source", no_args_is_help=True)
 console = Console(stderr=True, highlight=False)
 
 _RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]

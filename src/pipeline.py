@@ -13,6 +13,7 @@ import time
 from typing import Protocol
 
 from src.data.tables import STAGES
+from src.engine import check_engine
 from src.errors import MarketingError, ParameterError, StageOrderError
 from src.kernels import Forge
 from src.params import Params, notebook_path, read_params, write_params
@@ -150,14 +151,21 @@ def resume(run_dir: str, progress: Progress | None = None) -> Path:
 
 
 def prepare(params: Params) -> None:
-    """Check every file that the parameters name, so that nothing starts in vain."""
-    from src.data.sources import check_source
+    """Check every file and place that the parameters name, so that nothing starts in vain."""
     from src.decide.catalogue import read_campaign
     from src.features.tags import read_tag_rules
+    from src.sources.mapping import check_source
 
     check_source(params.value("source"))
     read_campaign(params.value("campaign"))
     read_tag_rules(params.value("tag_rules"))
+    for block in params.stages.values():
+        if "engine" in block:
+            check_engine(block["engine"], block["spark_master"])
+    if params.value("publish"):
+        from src.publish import check_publish
+
+        check_publish(params.value("publish"))
 
 
 def new_run_id(params_file: str) -> str:

@@ -136,7 +136,7 @@ class Stage:
         shutil.rmtree(folder, ignore_errors=True)
         expression = _as_expression(table, contract)
         if contract.key:
-            expression = expression.order_by(list(contract.key))
+            expression = expression.order_by(list(contract.sorted_by or contract.key))
         write_parquet(self.engine, expression, folder)
         try:
             return check_table(contract, read_parquet(self.engine, folder))
@@ -178,6 +178,13 @@ class Stage:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def scratch(self, name: str) -> Path:
+        """Folder for what is needed only until the stage is published, empty."""
+        path = staging_path(self.run, self.name) / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
     def _input_path(self, name: str) -> Path:
         writer = table_contract(name).stage
         if _number(writer) >= _number(self.name):
@@ -188,7 +195,7 @@ class Stage:
         return tables_path(self.run, writer) / name
 
 
-def open_stage(name: str, run_dir: str) -> Stage:
+def open_stage(name: str, run_dir: str, engine: str = "duckdb", spark_master: str = "") -> Stage:
     """Open stage `name` of the run in `run_dir`; what an earlier try left half-done is dropped.
 
     Parameters
@@ -197,6 +204,10 @@ def open_stage(name: str, run_dir: str) -> Stage:
         One of `src.data.tables.STAGES`.
     run_dir : str
         Folder of the run; a relative one starts at the project root.
+    engine : str, default "duckdb"
+        Where table work is done, ``duckdb`` or ``spark``; the tables are the same.
+    spark_master : str, optional
+        Where Spark runs; see `src.engine.connect`.
     """
     if name not in STAGES:
         raise StageOrderError(f"Expected one of the stages {list(STAGES)}, found {name!r}.")
@@ -205,7 +216,7 @@ def open_stage(name: str, run_dir: str) -> Stage:
     staging = staging_path(run, name)
     shutil.rmtree(staging / "tables", ignore_errors=True)
     staging.mkdir(parents=True, exist_ok=True)
-    return Stage(name, run)
+    return Stage(name, run, connect(engine, spark_master))
 
 
 def _number(stage: str) -> str:

@@ -12,10 +12,13 @@ LAYERS = (
     ("data.shop_tables", "data.campaign_tables", "data.tables", "data.dictionary", "engine"),
     ("stage",),
     ("keys", "params", "tracking"),
+    ("sources", "metrics"),
     ("data",),
+    ("identity",),
+    ("inspection",),
     ("ledger",),
     ("features",),
-    ("metrics",),
+    ("publish",),
     ("models",),
     ("decide",),
     ("campaign",),
@@ -23,7 +26,7 @@ LAYERS = (
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
-    ("pipeline",),
+    ("pipeline", "source_commands"),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))

@@ -95,7 +95,8 @@ def choose_products(
     recommendations : DataFrame
         One row per customer and rank: `customer_id`, `rank`, `product_id`.
     products : DataFrame
-        One row per product: `product_id`, `department`, `category`, `product_type`.
+        One row per product: `product_id`, `department`, `category`, `product_type`,
+        `product_name`; the last is used where the two before it are missing.
     wording : Wording
         Names of products and departments.
     n_products : int
@@ -107,10 +108,12 @@ def choose_products(
         For each customer `name`, `department` and `initial`, best first; possibly fewer than
         asked for.
     """
+    has_kind = products["product_type"].notna() | products["category"].notna()
+    kinds = products["product_type"].where(has_kind, products["product_name"])
     named = products[["product_id"]].assign(
         name=[
-            name_product(row.department, row.category, row.product_type, wording)
-            for row in products.itertuples()
+            name_product(row.department, row.category, kind, wording)
+            for row, kind in zip(products.itertuples(), kinds, strict=True)
         ],
         department=[name_department(code, wording) for code in products["department"]],
     )

@@ -23,7 +23,8 @@ __all__ = [
 class ItemRules:
     """What may be recommended.
 
-    An item is a kind of product (`product_type`, else `category`, else the product itself).
+    An item is a kind of product: `product_type`, else `category`; else the product itself, by
+    `product_name` or, where there is none, `product_id`.
 
     Parameters
     ----------
@@ -71,7 +72,9 @@ def build_product_days(orders: Table, products: Table, as_of_date: str, rules: I
 
 
 def _allowed(products: Table, rules: ItemRules) -> Table:
-    item = ibis.coalesce(products.product_type, products.category, products.product_id)
+    item = ibis.coalesce(
+        products.product_type, products.category, products.product_name, products.product_id
+    )
     named = products.select("product_id", "department", item=item)
     if int(products.department.count().execute()):
         kept = named.department.notnull()

@@ -15,6 +15,7 @@ PRODUCTS = pd.DataFrame(
         "department": ["GROCERY", "GROCERY", "DRUG GM", "GROCERY"],
         "category": ["MILK", "MILK", "CIGARETTES", "TEAS"],
         "product_type": ["WHITE MILK", "WHITE MILK", "CIGARETTES", "GREEN TEA"],
+        "product_name": [None, None, None, "SENCHA LOOSE"],
     }
 )
 
@@ -69,6 +70,14 @@ def test_hidden_or_missing_department_gives_way_to_the_next(wording):
         "a": "deli",
         "b": "produce",
     }
+
+
+def test_a_product_without_type_and_category_goes_by_its_name():
+    bare = PRODUCTS.assign(category=None, product_type=None, department=None)
+    assert [
+        product["name"] for product in choose_products(recommend("4"), bare, Wording(), 3)["c1"]
+    ] == ["Sencha loose"]
+    assert choose_products(recommend("1"), bare, Wording(), 3) == {}
 
 
 def test_values_from_data_cannot_carry_markers_or_lines(campaign, offers):

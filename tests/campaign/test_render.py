@@ -134,6 +134,7 @@ def test_marker_in_a_product_name_does_not_reach_the_message(campaign, offers, c
             "department": ["GROCERY"],
             "category": ["TEA ⟦unsubscribe_url⟧"],
             "product_type": ["GREEN ⟦first_name⟧ TEA"],
+            "product_name": [None],
         }
     )
     ranked = pd.DataFrame({"customer_id": ["c1"], "rank": [1], "product_id": ["1"]})

@@ -57,7 +57,9 @@ def close_figures():
 
 def products_table(rows=PRODUCTS):
     columns = ["product_id", "department", "category", "product_type"]
-    return connect().create_table("products", pd.DataFrame(rows, columns=columns, dtype="str"))
+    products = pd.DataFrame(rows, columns=columns, dtype="str")
+    named = products.assign(product_name=pd.Series(None, products.index, dtype="str"))
+    return connect().create_table("products", named)
 
 
 def orders_table(rows):
@@ -113,9 +115,28 @@ class TestItems:
         orders, _ = orders_table(ROWS)
         engine = orders._find_backend()
         columns = ["product_id", "department", "category", "product_type"]
-        engine.create_table("bare", pd.DataFrame(rows, columns=columns, dtype="str"))
+        bare = pd.DataFrame(rows, columns=columns, dtype="str")
+        names = pd.Series(None, bare.index, dtype="str")
+        engine.create_table("bare", bare.assign(product_name=names))
         days = build_product_days(orders, engine.table("bare"), AS_OF, RULES).to_pandas()
         assert (days["item"] == days["product_id"]).all()
+        names[0] = "Pale Ale"
+        engine.create_table("named", bare.assign(product_name=names))
+        days = build_product_days(orders, engine.table("named"), AS_OF, RULES).to_pandas()
+        is_named = days["product_id"] == PRODUCTS[0][0]
+        assert is_named.any()
+        assert set(days["item"][is_named]) == {"Pale Ale"}
+
+    def test_a_word_in_the_name_of_a_product_leaves_it_out(self):
+        orders, _ = orders_table(ROWS)
+        engine = orders._find_backend()
+        names = pd.DataFrame(
+            {"product_id": [product for product, *_ in PRODUCTS], "product_name": "Fine Cigars"}
+        )
+        bare = names.assign(**dict.fromkeys(["department", "category", "product_type"], None))
+        engine.create_table("smokes", bare.astype("str"))
+        rules = ItemRules(excluded_words=("CIGAR",))
+        assert not len(build_product_days(orders, engine.table("smokes"), AS_OF, rules).to_pandas())
 
     def test_what_was_not_sold_lately_is_no_item(self):
         assert purchases_of(ROWS).items.tolist() == ["BREAD", "MILK", "SPREADS"]

@@ -19,7 +19,7 @@ LAUNCHER = """
 import os, sys
 import papermill
 from src.pipeline import resume, run
-import src.decide.catalogue, src.data.sources, src.features.tags, src.report
+import src.decide.catalogue, src.sources.mapping, src.features.tags, src.report
 for line in sys.stdin:
     what, folder = line.split()
     pid = os.fork()

@@ -1,7 +1,6 @@
 """MLflow: a parent run per pipeline run, a child per stage; and a run without MLflow."""
 
 import json
-import time
 
 from mlflow import MlflowClient
 import pytest
@@ -53,14 +52,13 @@ def test_a_run_that_is_killed_does_not_stay_running(tmp_path, mlflow_store):
     assert parent.info.status == "KILLED"
 
 
+@pytest.mark.timeout(60)  # it must not wait for ever
 def test_without_mlflow_a_run_goes_on(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////no/such/folder/mlflow.db")
     run = tmp_path / "alone"
     run.mkdir()
     RunRecord.create(run, "params/smoke.yaml", "2017-09-30", 1)
-    start = time.monotonic()
     tracker = Tracker(run)
     tracker.stage_finished("01_ingest")
     tracker.close()
-    assert time.monotonic() - start < 60
     assert "complete without" in caplog.text
