@@ -101,8 +101,11 @@ class SparkBackend(Backend):
         )
 
     def _create_cached_table(self, name: str, expr: Table) -> Table:
-        self._run_pre_execute_hooks(expr)  # Ibis forgets them here: frames would be unknown
-        return super()._create_cached_table(name, expr)
+        """Keep rows in their Ibis types; Ibis alone would keep Spark's, and forget frames."""
+        rows = self.typed_rows(expr).cache()
+        rows.createTempView(name)
+        self._cached_dataframes[name] = rows
+        return self.table(name)
 
     def _register_in_memory_table(self, op: ops.InMemoryTable) -> None:
         rows = op.data.to_pyarrow(op.schema)

@@ -1,6 +1,6 @@
 """Any dlt source: a function of an installed package, landed like the built-in kinds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 import importlib
 import json
@@ -12,6 +12,7 @@ from src.sources.dlt_loads import in_pages, own_dlt, run_dlt, spool_resource
 from src.sources.increments import drop_known
 from src.sources.landed import Landed
 from src.sources.loads import open_loads
+from src.sources.mapped_only import of_columns
 from src.sources.origins import DltOrigin
 from src.sources.reasons import find_reason, innermost
 from src.sources.secrets import read_secret
@@ -20,7 +21,12 @@ __all__ = ["land_dlt"]
 
 
 def land_dlt(
-    source_name: str, place: str, origin: DltOrigin, folder: Path, tell: Callable[[int], None]
+    source_name: str,
+    place: str,
+    origin: DltOrigin,
+    folder: Path,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> Landed:
     """Bring the rows of a custom dlt source into reach as Parquet files.
 
@@ -39,6 +45,8 @@ def land_dlt(
         Where the files are kept, for this origin alone.
     tell : callable
         Is told how many rows have come so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all.
 
     Raises
     ------
@@ -53,14 +61,16 @@ def land_dlt(
         for name, value in origin.arguments.items()
     }
     asked = origin.model_dump_json(exclude={"key"})
-    with open_loads(folder, f"dlt {asked}") as loads, own_dlt(loads.work):
+    with open_loads(folder, f"dlt {asked} {of_columns(columns)}") as loads, own_dlt(loads.work):
         with _dlt_errors(origin, place):
             resource = _pick(function(**arguments), origin, place)
+            key = tuple(origin.key) or _primary_key(resource)
+            if columns is not None:
+                columns = {*columns, *key}
             earlier = [] if resource.write_disposition == "replace" else loads.loads()
-            rows = spool_resource(lambda: in_pages(resource), loads.work, tell)
+            rows = spool_resource(lambda: in_pages(resource), loads.work, tell, columns)
             prepared = run_dlt(rows, loads.work, earlier[-1] / "state" if earlier else None)
             replaces = not _adds(resource, prepared)
-            key = tuple(origin.key) or _primary_key(resource)
         landed = [] if replaces else loads.files()
         n_read = drop_known(prepared, landed, key)
         if n_read:

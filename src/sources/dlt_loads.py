@@ -1,6 +1,6 @@
 """Run dlt for one load: its files go where they are told, and nothing of it stays elsewhere."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 import shutil
@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from src.sources.mapped_only import blank_unasked
 from src.sources.uniform import flatten, rows_to_table, spool_uniform
 
 __all__ = ["in_pages", "own_dlt", "run_dlt", "spool_resource"]
@@ -104,7 +105,10 @@ def _gather(work: Path) -> Path:
 
 
 def spool_resource(
-    pages: Callable[[], Iterable[pa.Table]], work: Path, tell: Callable[[int], None]
+    pages: Callable[[], Iterable[pa.Table]],
+    work: Path,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> Any:
     """Make a dlt resource of pages whose columns and types may differ.
 
@@ -116,6 +120,8 @@ def spool_resource(
         Where pages wait until all have been seen.
     tell : callable
         Is told how many rows have come so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all.
     """
     import dlt
 
@@ -125,7 +131,7 @@ def spool_resource(
             n_rows += page.num_rows
             tell(n_rows)
             if page.num_rows:
-                yield page
+                yield blank_unasked(page, columns)
 
     @dlt.resource(name=_ROWS)
     def rows() -> Iterator[pa.Table]:

@@ -1,6 +1,6 @@
 """Tables out of files that are no Parquet: their columns, and their rows as Parquet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 import hashlib
 import logging
 from pathlib import Path
@@ -11,6 +11,7 @@ from src.errors import SchemaError
 from src.sources.conversions import conform, keep, keep_only, kept, kept_schema
 from src.sources.header import RAGGED, check_names
 from src.sources.json_lines import read_json_columns, read_json_rows
+from src.sources.mapped_only import blank_unasked, of_columns
 from src.sources.origins import FileOrigin
 from src.sources.text_files import HasRaggedRows, read_header, read_rows
 from src.sources.text_form import HEAD_BYTES, find_form
@@ -20,7 +21,7 @@ __all__ = ["common_schema", "convert_files", "peek_table"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = "1"
+_VERSION = "2"
 """Of what conversion makes of the same bytes; with another one all is converted anew."""
 
 
@@ -40,6 +41,7 @@ def convert_files(
     folder: Path,
     digests: list[str],
     tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> tuple[pa.Schema, tuple[Path, ...]]:
     """Convert files to Parquet with the same columns, each once per content.
 
@@ -57,20 +59,24 @@ def convert_files(
         SHA-256 of each file.
     tell : callable
         Is told how many bytes have been read so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all.
 
     Returns
     -------
     tuple of pyarrow.Schema and tuple of Path
         The columns of all, and the Parquet files in the order of `files`.
     """
-    asked = f"{_VERSION} {found} {origin.model_dump_json()}"  # two sheets of a book are two
-    prefix = hashlib.sha256(asked.encode()).hexdigest()[:12]
+    prefix = _short_hash(f"{found} {origin.model_dump_json()}")  # two sheets of a book are two
+    made_of = _short_hash(f"{_VERSION} {of_columns(columns)}")
     parts, n_before = [], 0
     for file, digest in zip(files, digests, strict=True):
-        stem = f"{prefix}-{digest[:32]}"
+        stem = f"{prefix}-{digest[:32]}-{made_of}"
         parts.append(
             kept(folder, stem)
-            or _convert(file, origin, found, folder, stem, lambda n, b=n_before: tell(b + n))
+            or _convert(
+                file, origin, found, folder, stem, lambda n, b=n_before: tell(b + n), columns
+            )
         )
         n_before += file.stat().st_size
         tell(n_before)
@@ -121,28 +127,39 @@ def _convert(
     folder: Path,
     stem: str,
     tell: Callable[[int], None],
+    columns: Collection[str] | None,
 ) -> Path:
+    def keep_asked(schema: pa.Schema, tables: Iterable[pa.Table]) -> Path:
+        return keep(folder, stem, schema, (blank_unasked(table, columns) for table in tables))
+
     if found == "csv":
-        return _convert_text(file, origin, folder, stem, tell)
+        return _convert_text(file, origin, tell, keep_asked)
     if found == "jsonl":
         encoding, schema = read_json_columns(file, origin)
-        return keep(folder, stem, schema, read_json_rows(file, encoding, schema, tell))
+        return keep_asked(schema, read_json_rows(file, encoding, schema, tell))
     table = read_workbook(file, origin.sheet)
-    return keep(folder, stem, table.schema, [table])
+    return keep_asked(table.schema, [table])
 
 
 def _convert_text(
-    file: Path, origin: FileOrigin, folder: Path, stem: str, tell: Callable[[int], None]
+    file: Path,
+    origin: FileOrigin,
+    tell: Callable[[int], None],
+    keep_rows: Callable[[pa.Schema, Iterable[pa.Table]], Path],
 ) -> Path:
     """Convert as if every row fitted, and anew with the column that tells if one does not."""
     form = find_form(file, origin)
     logger.info("%s: read as %s, fields parted by %r", file.name, form.encoding, form.delimiter)
     schema = _text_schema(read_header(file, form))
     try:
-        return keep(folder, stem, schema, read_rows(file, form, False, tell))
+        return keep_rows(schema, read_rows(file, form, False, tell))
     except HasRaggedRows:
         schema = schema.append(pa.field(RAGGED, pa.string()))
-        return keep(folder, stem, schema, read_rows(file, form, True, tell))
+        return keep_rows(schema, read_rows(file, form, True, tell))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _text_schema(names: list[str]) -> pa.Schema:
@@ -157,8 +174,7 @@ def _fits(own: pa.Schema, schema: pa.Schema) -> bool:
 
 
 def _conformed(folder: Path, part: Path, schema: pa.Schema) -> Path:
-    digest = hashlib.sha256(str(schema).encode()).hexdigest()[:12]
-    stem = f"{part.stem}-{digest}"
+    stem = f"{part.stem}-{_short_hash(str(schema))}"
     return kept(folder, stem) or conform(folder, stem, part, schema)
 
 

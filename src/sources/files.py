@@ -1,6 +1,6 @@
 """Files of a shop: found, looked into, and brought into reach as Parquet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 import hashlib
 import importlib.util
@@ -132,7 +132,12 @@ def peek_files(path: str, source: Source, origin: FileOrigin) -> pa.Schema:
 
 
 def land_files(
-    path: str, source: Source, origin: FileOrigin, folder: Path, tell: Callable[[int], None]
+    path: str,
+    source: Source,
+    origin: FileOrigin,
+    folder: Path,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> Landed:
     """Bring an origin's files into reach: Parquet stays where it is, all else is converted once.
 
@@ -148,6 +153,8 @@ def land_files(
         Where converted files are kept; what was kept for an earlier content is deleted.
     tell : callable
         Is told how many bytes have been read so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all. Parquet is read in place, whatever it holds.
 
     Returns
     -------
@@ -174,7 +181,7 @@ def land_files(
         else:
             digests = _digests(files, lambda n: None)
             with hold_folder(folder):
-                schema, landed = convert_files(files, origin, found, folder, digests, tell)
+                schema, landed = convert_files(files, origin, found, folder, digests, tell, columns)
     n_rows = [pq.read_metadata(file).num_rows for file in landed]
     _refuse_twins(path, files, digests, n_rows)
     return Landed(

@@ -1,6 +1,6 @@
 """A topic of JSON messages: landed until it is caught up, each message exactly once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 import datetime as dt
 import logging
@@ -14,6 +14,7 @@ from src.errors import ParameterError, SourceError
 from src.sources.header import RAGGED
 from src.sources.landed import Landed
 from src.sources.loads import LoadFolder, open_loads
+from src.sources.mapped_only import blank_unasked
 from src.sources.origins import KafkaOrigin
 from src.sources.secrets import read_secret
 from src.sources.uniform import flatten, read_json, rows_to_table
@@ -33,7 +34,12 @@ _Span = tuple[int, int]
 
 
 def land_kafka(
-    source_name: str, place: str, origin: KafkaOrigin, folder: Path, tell: Callable[[int], None]
+    source_name: str,
+    place: str,
+    origin: KafkaOrigin,
+    folder: Path,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> Landed:
     """Bring the messages of a topic into reach as Parquet files.
 
@@ -53,6 +59,8 @@ def land_kafka(
         Where the files are kept, for this origin alone.
     tell : callable
         Is told how many messages have come so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all.
 
     Returns
     -------
@@ -74,7 +82,7 @@ def land_kafka(
         starts = _starts(consumer, origin, place, _ends(loads))
         n_read = 0
         for batch, positions in _batches(consumer, origin, place, starts):
-            _write(loads, batch, positions)
+            _write(loads, batch, positions, columns)
             _commit(consumer, origin, positions)
             n_read += sum(map(len, batch.values()))
             tell(n_read)
@@ -224,14 +232,17 @@ def _to_time(milliseconds: int) -> dt.datetime | None:
 
 
 def _write(
-    loads: LoadFolder, batch: dict[int, list[dict[str, Any]]], positions: dict[int, _Span]
+    loads: LoadFolder,
+    batch: dict[int, list[dict[str, Any]]],
+    positions: dict[int, _Span],
+    columns: Collection[str] | None,
 ) -> None:
     prepared = loads.work / "prepared"
     prepared.mkdir()
     for partition, rows in sorted(batch.items()):
         first, end = positions[partition]
         name = f"p{partition:05d}-{first:019d}-{end - 1:019d}.parquet"
-        pq.write_table(rows_to_table(rows), prepared / name)
+        pq.write_table(blank_unasked(rows_to_table(rows), columns), prepared / name)
     loads.publish(prepared, replaces=False)
 
 

@@ -1,6 +1,6 @@
 """Bring everything a source file names into reach, as Parquet files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 import dataclasses
 from pathlib import Path
 import re
@@ -11,6 +11,7 @@ from src.sources.drift import compare
 from src.sources.files import land_files
 from src.sources.kafka import land_kafka
 from src.sources.landed import Landed
+from src.sources.mapped_only import asked_columns
 from src.sources.mapping import check_columns
 from src.sources.origins import (
     DltOrigin,
@@ -64,13 +65,15 @@ def land_source(
         if table.lookup is not None:
             places[raw_table + LOOKUP] = table.lookup.file
     places |= {REGISTERED + origin.path: origin for origin in source.registered}
+    asked = asked_columns(source)
     landed: dict[str, Landed] = {}
     by_origin: dict[str, Landed] = {}
     for place, origin in places.items():
         key = f"{type(origin).__name__} {origin.model_dump_json()}"
         if key not in by_origin:
             name = _folder_name(place, origin)
-            found = _land(path, source, place, origin, raw_dir / source.name / name, tell)
+            columns = asked[origin.model_dump_json()]
+            found = _land(path, source, place, origin, raw_dir / source.name / name, tell, columns)
             new = compare(raw_dir / source.name, name, found.schema)
             by_origin[key] = dataclasses.replace(found, new_columns=tuple(new))
         landed[place] = by_origin[key]
@@ -89,21 +92,23 @@ def _land(
     origin: Origin,
     folder: Path,
     tell: Callable[[str, int], None] | None,
+    columns: Collection[str],
 ) -> Landed:
     def told(n: int) -> None:
         if tell is not None:
             tell(place, n)
 
     if isinstance(origin, FileOrigin):
-        return land_files(path, source, origin, folder, told)
+        return land_files(path, source, origin, folder, told, columns)
+    if isinstance(origin, WebOrigin):  # what the crawler finds are products alone
+        return land_web(source.name, place, origin, folder, told)
     land = {
         SqlOrigin: land_sql,
         RestOrigin: land_rest,
         KafkaOrigin: land_kafka,
-        WebOrigin: land_web,
         DltOrigin: land_dlt,
     }[type(origin)]
-    return land(source.name, place, origin, folder, told)
+    return land(source.name, place, origin, folder, told, columns)
 
 
 def _folder_name(place: str, origin: Origin) -> str:

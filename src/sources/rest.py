@@ -1,6 +1,6 @@
 """Paginated JSON answers: the pages turned, a busy server waited for, all by dlt's client."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 import hashlib
 import json
 from pathlib import Path
@@ -15,6 +15,7 @@ from src.sources.dlt_loads import own_dlt, run_dlt, spool_resource
 from src.sources.increments import drop_known, last_cursor
 from src.sources.landed import Landed
 from src.sources.loads import LoadFolder, open_loads
+from src.sources.mapped_only import of_columns
 from src.sources.origins import RestOrigin
 from src.sources.reasons import find_reason
 from src.sources.secrets import read_secret
@@ -29,7 +30,12 @@ _PATIENCE = (10, 120)  # seconds to connect, and without an answer
 
 
 def land_rest(
-    source_name: str, place: str, origin: RestOrigin, folder: Path, tell: Callable[[int], None]
+    source_name: str,
+    place: str,
+    origin: RestOrigin,
+    folder: Path,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> Landed:
     """Bring the rows of a paginated JSON answer into reach as Parquet files.
 
@@ -45,6 +51,8 @@ def land_rest(
         Where the files are kept, for this origin alone.
     tell : callable
         Is told how many rows have come so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all.
 
     Returns
     -------
@@ -61,10 +69,10 @@ def land_rest(
     """
     token = read_secret(origin.secret) if origin.secret else None
     asked = origin.model_dump_json(include={"url", "records", "cursor", "key"})
-    with open_loads(folder, f"rest {asked}") as loads:
+    with open_loads(folder, f"rest {asked} {of_columns(columns)}") as loads:
         landed = loads.files() if origin.cursor else []
         pages = _Pages(origin, place, token, last_cursor(landed, origin.cursor or ""))
-        prepared = _fetch(pages, loads, tell)
+        prepared = _fetch(pages, loads, tell, columns)
         n_read = drop_known(prepared, landed, tuple(origin.key))
         if n_read:
             _check_columns(prepared, origin, place)
@@ -77,9 +85,14 @@ def land_rest(
         return loads.landed(pages.shown, pages.shown, n_read, tuple(origin.key))
 
 
-def _fetch(pages: "_Pages", loads: LoadFolder, tell: Callable[[int], None]) -> Path:
+def _fetch(
+    pages: "_Pages",
+    loads: LoadFolder,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None,
+) -> Path:
     with own_dlt(loads.work):
-        resource = spool_resource(pages.tables, loads.work, tell)
+        resource = spool_resource(pages.tables, loads.work, tell, columns)
         try:
             return run_dlt(resource, loads.work)
         except Exception as error:

@@ -1,6 +1,6 @@
 """Tables and queries of a database, through dlt: all rows, or those changed since last time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from src.sources.dlt_loads import own_dlt, run_dlt, spool_resource
 from src.sources.increments import check_drift, drop_known, has_rows, last_cursor
 from src.sources.landed import Landed
 from src.sources.loads import LoadFolder, open_loads
+from src.sources.mapped_only import blank_unasked, of_columns
 from src.sources.origins import SqlOrigin
 from src.sources.sql_places import open_engine, sql_errors
 from src.sources.uniform import rows_to_table
@@ -27,7 +28,12 @@ _SCALE, _DIGITS = 9, 38
 
 
 def land_sql(
-    source_name: str, place: str, origin: SqlOrigin, folder: Path, tell: Callable[[int], None]
+    source_name: str,
+    place: str,
+    origin: SqlOrigin,
+    folder: Path,
+    tell: Callable[[int], None],
+    columns: Collection[str] | None = None,
 ) -> Landed:
     """Bring a table or query of a database into reach as Parquet files.
 
@@ -43,6 +49,8 @@ def land_sql(
         Where the files are kept, for this origin alone.
     tell : callable
         Is told how many rows have come so far.
+    columns : collection of str, optional
+        Columns whose values are kept; None for all.
 
     Returns
     -------
@@ -59,14 +67,14 @@ def land_sql(
     name = origin.table or "query"
     asked = origin.model_dump_json(include={"table", "query", "cursor", "key"})
     with (
-        open_loads(folder, f"sql {asked}") as loads,
+        open_loads(folder, f"sql {asked} {of_columns(columns)}") as loads,
         open_engine(origin.secret, place) as engine,
         sql_errors(engine, origin.secret, name, place),
     ):
         since = _since(origin, loads)
         reader = _Reader(engine, origin, place, since)
         with own_dlt(loads.work):
-            resource = reader.resource(loads.work, tell)
+            resource = reader.resource(loads.work, tell, columns)
             prepared = run_dlt(resource, loads.work)
         n_read = _publish(loads, prepared, origin, reader, name)
         return loads.landed(
@@ -120,10 +128,12 @@ class _Reader:
         self._check_columns()
         self.as_text = _take_as_text(self.table) if origin.table else set()
 
-    def resource(self, work: Path, tell: Callable[[int], None]) -> Any:
+    def resource(
+        self, work: Path, tell: Callable[[int], None], columns: Collection[str] | None
+    ) -> Any:
         """Make the dlt resource of the rows; under `own_dlt`."""
         if self.origin.query is not None:
-            return spool_resource(self._query_pages, work, tell)
+            return spool_resource(self._query_pages, work, tell, columns)
         from dlt.sources.sql_database import sql_table
 
         resource = sql_table(
@@ -142,7 +152,7 @@ class _Reader:
             nonlocal n_rows
             n_rows += table.num_rows
             tell(n_rows)
-            return table
+            return blank_unasked(table, columns)
 
         return resource.add_map(counted)
 

@@ -57,6 +57,7 @@ def test_what_spark_writes_duckdb_reads_and_nothing_else_lies_there(engines, tmp
     duckdb, spark = engines
     files = write_files(tmp_path, ["a.parquet", "b.parquet"])
     written = read_numbered(spark, files).mutate(place=ibis.row_number()).order_by("number")
+    assert written.cache().schema()["place"].is_int64()
     write_parquet(spark, written, tmp_path / "run [1]" / "t")
     assert {path.suffix for path in (tmp_path / "run [1]" / "t").iterdir()} == {".parquet"}
     back = read_parquet(duckdb, tmp_path / "run [1]" / "t")
