@@ -6,6 +6,7 @@ __all__ = [
     "LeakageError",
     "LedgerError",
     "MarketingError",
+    "ModelRefusedError",
     "ParameterError",
     "RunLockedError",
     "SchemaError",
@@ -37,6 +38,10 @@ class StageOrderError(MarketingError, RuntimeError):
 
 class LeakageError(MarketingError, ValueError):
     """A feature or label would see past the as-of date."""
+
+
+class ModelRefusedError(MarketingError, RuntimeError):
+    """A kept model is not what was written, so nothing of it is read."""
 
 
 class RunLockedError(MarketingError, RuntimeError):

@@ -13,18 +13,26 @@ import json
 import logging
 import os
 from pathlib import Path
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from src.errors import ModelRefusedError
 from src.stage import PROJECT_ROOT, results_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.models import Model
 
-__all__ = ["RUN_ID_TAG", "STORE_VARIABLE", "Tracker", "tracking_uri"]
+    from src.models.cards import ModelCard
+    from src.models.store import KeptModel
+
+__all__ = ["RUN_ID_TAG", "STORE_VARIABLE", "Tracker", "registered_name", "tracking_uri"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +43,13 @@ STORE_VARIABLE = "CAMPANILE_MLRUNS"
 _EXPERIMENT = "campanile"
 _PATIENCE_SECONDS = 45
 _LONGEST_PARAM = 500
+_CHAMPION = "champion"
+_SIGNATURE_TYPES = {
+    "int64": "long",
+    "float64": "double",
+    "date": "datetime",
+    "timestamp": "datetime",
+}
 _RUN_STATES = {"finished": "FINISHED", "failed": "FAILED"}
 
 
@@ -169,12 +184,84 @@ def _log_stage(client: "MlflowClient", parent: str, run: Path, stage: str) -> No
             client.log_metric(parent, f"{stage}.{name}", value)
         elif isinstance(value, str):
             client.set_tag(child, name, value)
-    for path in (run / "notebooks" / f"{stage}.ipynb", run / "models" / stage):
-        if path.is_dir():
-            client.log_artifacts(child, str(path), "model")
-        elif path.exists():
-            client.log_artifact(child, str(path))
+    notebook = run / "notebooks" / f"{stage}.ipynb"
+    if notebook.exists():
+        client.log_artifact(child, str(notebook))
+    if (run / "models" / stage).is_dir():
+        _log_model(client, child, run, stage)
     client.set_terminated(child, "FINISHED", end_time=_milliseconds(entry["ended_at"]))
+
+
+def _log_model(client: "MlflowClient", child: str, run: Path, stage: str) -> None:
+    """Log a stage's model with its signature and register it, if it is what the stage kept."""
+    from src.models.store import read_kept  # statistics packages: only this process needs them
+
+    try:
+        kept = read_kept(run / "models" / stage, stage)
+    except ModelRefusedError as error:
+        logger.warning("The model of %s is not registered: %s", stage, error)
+        return
+    with tempfile.TemporaryDirectory() as draft:
+        shutil.copytree(run / "models" / stage, Path(draft, "kept"))
+        _described(kept.card, child).save(str(Path(draft, "MLmodel")))
+        client.log_artifacts(child, draft, "model")
+    _register(client, child, registered_name(_record(run)["params_file"], stage), kept)
+
+
+def registered_name(params_file: str, stage: str) -> str:
+    """Name of a stage's model in the registry; each campaign has its own.
+
+    Examples
+    --------
+    >>> registered_name("params/demo.yaml", "04b_purchase")
+    'demo.04b_purchase'
+    """
+    return f"{re.sub('[/:]', '_', Path(params_file).stem)}.{stage}"
+
+
+def _described(card: "ModelCard", child: str) -> "Model":
+    """Describe a kept model to MLflow: where it is, what goes in and what comes out; no pickle."""
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import ColSpec, Schema
+
+    inputs, outputs = (  # a model that looks at no column has no inputs, which MLflow calls None
+        Schema([ColSpec(_SIGNATURE_TYPES.get(kind, kind), name) for name, kind in columns.items()])
+        if columns
+        else None
+        for columns in (card.inputs, card.outputs)
+    )
+    model = Model("model", run_id=child, signature=ModelSignature(inputs, outputs))
+    return model.add_flavor("campanile", stage=card.stage, model=card.model, folder="kept")
+
+
+def _register(client: "MlflowClient", child: str, name: str, kept: "KeptModel") -> None:
+    """Add a version; it becomes champion if there is none, or if it surely beat that very one."""
+    from mlflow.exceptions import MlflowException
+
+    from src.models.card_words import card_text
+
+    card, challenge = kept.card, kept.card.challenge
+    with _one_at_a_time():
+        try:
+            champion = client.get_registered_model(name).aliases.get(_CHAMPION)
+        except MlflowException:
+            client.create_registered_model(name)
+            champion = None
+        digest = client.get_model_version(name, champion).tags["digest"] if champion else ""
+        version = client.create_model_version(
+            name,
+            f"runs:/{child}/model",
+            child,
+            tags={
+                "digest": kept.digest,
+                "data_sha256": card.data_hash,
+                "as_of_date": card.as_of_date,
+                "model": card.model,
+            },
+            description=card_text(card),
+        ).version
+        if not champion or (challenge and challenge.is_won and challenge.incumbent == digest):
+            client.set_registered_model_alias(name, _CHAMPION, version)
 
 
 def _record(run: Path) -> dict[str, Any]:

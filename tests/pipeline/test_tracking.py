@@ -1,11 +1,17 @@
 """MLflow: a parent run per pipeline run, a child per stage; and a run without MLflow."""
 
 import json
+from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient
 import pytest
 
+from src import tracking
 from src.data.tables import STAGES
+from src.metrics.intervals import Interval
+from src.models.cards import Challenge, DataUsed, ModelCard
+from src.models.store import ModelParts, read_kept, write_kept
 from src.run_record import RunRecord
 from src.stage import results_path
 from src.tracking import RUN_ID_TAG, Tracker
@@ -62,3 +68,105 @@ def test_without_mlflow_a_run_goes_on(tmp_path, monkeypatch, caplog):
     tracker.stage_finished("01_ingest")
     tracker.close()
     assert "complete without" in caplog.text
+
+
+STAGE = "04b_purchase"
+
+
+def keep(run, rate, challenge=None, inputs=None):
+    """Keep a model as the stage of a run would; gives its digest."""
+    card = ModelCard(
+        stage=STAGE,
+        purpose="Who orders.",
+        model="base_rate",
+        baseline="none",
+        verdict="nothing to compare with.",
+        as_of_date="2017-09-30",
+        seed=1,
+        inputs={"recency_days": "int64", "city": "string"} if inputs is None else inputs,
+        outputs={"p_purchase": "float64"},
+        data=(DataUsed("profiles", 3, "ab" * 32),),
+        challenge=challenge,
+    )
+    return write_kept(run / "models" / STAGE, ModelParts({"rate": rate}), card)
+
+
+@pytest.fixture
+def start_run(tmp_path):
+    """Start the record of a run of a campaign of its own; gives its folder."""
+
+    def start(name):
+        run = tmp_path / name
+        (run / "results").mkdir(parents=True)
+        record = RunRecord.create(run, f"params/{tmp_path.name}.yaml", "2017-09-30", 1)
+        (run / "params.yaml").write_text("04b_purchase: {seed: 1}\n")
+        results_path(run, STAGE).write_text('{"champion": "base_rate"}')
+        record.finish_stage(STAGE, record.content["started_at"], 1.0)
+        record.end("finished")
+        return run
+
+    return start
+
+
+def track(run):
+    tracker = Tracker(run)
+    tracker.stage_finished(STAGE)
+    tracker.close()
+    return (run / ".tracking.log").read_text()
+
+
+def gain(lower):
+    return Interval(lower + 0.01, lower, lower + 0.02, 0.95, 100)
+
+
+def test_a_kept_model_is_registered_with_signature_and_can_be_read_back(
+    start_run, mlflow_store, tmp_path
+):
+    run = start_run("first")
+    digest = keep(run, 0.25)
+    track(run)
+    name = f"{tmp_path.name}.{STAGE}"
+    client = MlflowClient(f"sqlite:///{mlflow_store / 'mlflow.db'}")
+    version = client.get_model_version_by_alias(name, "champion")
+    assert (str(version.version), version.tags["digest"]) == ("1", digest)
+    assert version.tags["data_sha256"] == read_kept(run / "models" / STAGE, STAGE).card.data_hash
+    assert "Model card" in version.description
+    mlflow.set_tracking_uri(f"sqlite:///{mlflow_store / 'mlflow.db'}")
+    described = mlflow.models.get_model_info(f"models:/{name}@champion")
+    assert described.signature.inputs.input_names() == ["recency_days", "city"]
+    assert [kind.name for kind in described.signature.inputs.input_types()] == ["long", "string"]
+    assert described.signature.outputs.input_names() == ["p_purchase"]
+    copy = mlflow.artifacts.download_artifacts(f"models:/{name}@champion")
+    kept = read_kept(Path(copy) / described.flavors["campanile"]["folder"], STAGE)
+    assert kept.parts.plain == {"rate": 0.25}
+
+
+def test_the_alias_moves_only_to_a_model_that_surely_beat_the_champion(start_run, tmp_path):
+    client = tracking._connect()
+    name, digests = f"{tmp_path.name}.{STAGE}", {}
+    for step, challenge, expected in (
+        ("first", None, "1"),
+        ("unasked", None, "1"),  # nobody compared it
+        ("unsure", ("first", 0.0), "1"),  # the lower end is at 0
+        ("better_than_another", ("unasked", 0.1), "1"),
+        ("better", ("first", 0.1), "5"),
+        ("late", ("first", 0.1), "5"),  # its opponent is no longer the champion
+    ):
+        run = start_run(step)
+        against = challenge and Challenge(digests[challenge[0]], gain(challenge[1]), "log loss")
+        digests[step] = keep(run, len(digests) / 10, against, inputs={})
+        tracking._log_stage(client, tracking._parent_run(client, run), run, STAGE)
+        champion = client.get_model_version_by_alias(name, "champion")
+        assert str(champion.version) == expected, step
+    assert len(client.search_model_versions(f"name='{name}'")) == 6
+
+
+def test_a_damaged_model_is_not_registered_and_the_run_goes_on(start_run, mlflow_store, tmp_path):
+    run = start_run("damaged")
+    keep(run, 0.25)
+    (run / "models" / STAGE / "model.json").write_text('{"rate": 0.9}')
+    assert "not registered: Expected" in track(run)
+    client, (parent,), (child,) = runs_of(run, mlflow_store)
+    assert (parent.info.status, child.info.status) == ("FINISHED", "FINISHED")
+    assert not client.search_model_versions(f"name='{tmp_path.name}.{STAGE}'")
+    assert not [f.path for f in client.list_artifacts(child.info.run_id) if f.path == "model"]
