@@ -27,6 +27,7 @@ def campanile(shop: Path, target: Path) -> None:
     from src.data.tables import TABLES
     from src.engine import connect, read_parquet
     from src.features.buckets import build_profiles_in_buckets, count_buckets
+    from src.features.families import CORE
 
     start()
     types = {"timestamp": "timestamp('UTC')"}
@@ -40,7 +41,9 @@ def campanile(shop: Path, target: Path) -> None:
     n_buckets = count_buckets(int(orders.count().execute()))
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         profiles = build_profiles_in_buckets(
-            engine, Path(scratch), orders, products, *empty, AS_OF, n_buckets=n_buckets
+            *(engine, Path(scratch), orders, products, *empty, AS_OF),
+            n_buckets=n_buckets,
+            features=CORE,
         )
         engine.to_parquet(profiles.order_by("customer_id"), str(target))
 

@@ -1,9 +1,10 @@
 """Profiles and tags for other systems: tables of a database that change whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 import logging
 
+import ibis
 from ibis.expr.types import Table
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,8 @@ import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from src.data.contract import Column
+from src.data.contract import Table as TableContract
 from src.data.tables import table_contract
 from src.data.window import parse_date
 from src.errors import ConfigurationError, MarketingError, ParameterError, SourceError
@@ -55,7 +58,12 @@ def check_publish(secret: str) -> None:
     _open(secret).dispose()
 
 
-def publish_tables(secret: str, tables: dict[str, Table], as_of_date: str) -> pd.DataFrame:
+def publish_tables(
+    secret: str,
+    tables: dict[str, Table],
+    as_of_date: str,
+    contracts: Mapping[str, TableContract] | None = None,
+) -> pd.DataFrame:
     """Bring tables of a database to what is known on a date, all in one transaction.
 
     A table `profiles` becomes ``campanile_profiles``, with `as_of` instead of `as_of_date`:
@@ -74,6 +82,10 @@ def publish_tables(secret: str, tables: dict[str, Table], as_of_date: str) -> pd
         Tables with a contract and an `as_of_date`, by name.
     as_of_date : str
         ISO date of their facts.
+    contracts : mapping of str to TableContract, optional
+        Whole contracts of tables whose own are open, by name. Their columns that a run did not
+        make are published empty, so that the published table has the same columns every time;
+        a table of an older make gets those that are new.
 
     Returns
     -------
@@ -92,7 +104,8 @@ def publish_tables(secret: str, tables: dict[str, Table], as_of_date: str) -> pd
     """
     as_of = parse_date(as_of_date)
     engine = _open(secret)
-    targets = {name: _target(name) for name in tables}
+    known = {name: table_contract(name) for name in tables} | dict(contracts or {})
+    targets = {name: _target(known[name]) for name in tables}
     rows = []
     try:
         with _errors(engine, secret):
@@ -101,7 +114,7 @@ def publish_tables(secret: str, tables: dict[str, Table], as_of_date: str) -> pd
                 _lock(connection, targets)
                 _check_date(connection, targets, as_of)
                 for name, target in targets.items():
-                    counts = _replace(connection, tables[name], target)
+                    counts = _replace(connection, _whole(tables[name], known[name]), target)
                     rows.append((engine.dialect.name, target.name, as_of_date, *counts))
     finally:
         engine.dispose()
@@ -155,7 +168,7 @@ def _open(secret: str) -> sa.Engine:
     return engine
 
 
-def _target(name: str) -> sa.Table:
+def _target(contract: TableContract) -> sa.Table:
     """Make the published form of a contract."""
     kinds = {
         "string": sa.Text(),
@@ -167,18 +180,35 @@ def _target(name: str) -> sa.Table:
             mysql.DATETIME(fsp=6), "mysql", "mariadb"
         ),
     }
-    contract = table_contract(name)
     columns = [
         sa.Column(
             _published(column.name),
             _key_text() if column.name in contract.key else kinds[column.type],
             primary_key=column.name in contract.key,
-            nullable=column.is_nullable or column.type == "float64",
+            nullable=_may_lack(column, contract),
             autoincrement=False,
         )
         for column in contract.columns
     ]
-    return sa.Table(f"{PREFIX}{name}", sa.MetaData(), *columns, mysql_charset="utf8mb4")
+    return sa.Table(f"{PREFIX}{contract.name}", sa.MetaData(), *columns, mysql_charset="utf8mb4")
+
+
+def _may_lack(column: Column, contract: TableContract) -> bool:
+    """Whether a published column may be empty: in an open table, a run may not have made it."""
+    is_fixed = column.name in (*contract.key, "as_of_date")
+    is_open = contract.is_open and not is_fixed
+    return is_open or column.is_nullable or column.type == "float64"
+
+
+def _whole(table: Table, contract: TableContract) -> Table:
+    """Add to an open table the columns that the run did not make, empty."""
+    types = {"timestamp": "timestamp('UTC')"}
+    missing = {
+        column.name: ibis.null(types.get(column.type, column.type))
+        for column in contract.columns
+        if contract.is_open and column.name not in table.columns
+    }
+    return table.mutate(**missing) if missing else table
 
 
 def _key_text() -> sa.types.TypeEngine:
@@ -192,16 +222,21 @@ def _published(column: str) -> str:
 
 
 def _create(engine: sa.Engine, targets: dict[str, sa.Table]) -> None:
-    """Make the tables that are not there, and see that those that are have all columns."""
+    """Make the tables that are not there; give those that are ours the columns that are new."""
     for target in targets.values():
         target.create(engine, checkfirst=True)
         found = {column["name"] for column in sa.inspect(engine).get_columns(target.name)}
-        missing = sorted({column.name for column in target.columns} - found)
-        if missing:
+        missing = [column for column in target.columns if column.name not in found]
+        if not all(column.nullable for column in missing):
             raise ParameterError(
                 f"Expected {target.name} to have all columns that are published, but missing are "
-                f"{missing}; add them, or drop the table so that it is made anew."
+                f"{sorted(column.name for column in missing)}; add them, or drop the table so that "
+                "it is made anew."
             )
+        with engine.begin() as connection:
+            for column in missing:
+                definition = sa.schema.CreateColumn(column).compile(dialect=engine.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {target.name} ADD COLUMN {definition}"))
 
 
 def _lock(connection: sa.Connection, targets: dict[str, sa.Table]) -> None:

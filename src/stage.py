@@ -12,6 +12,7 @@ import ibis
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 import pandas as pd
+import yaml
 
 from src.data.contract import Table as TableContract
 from src.data.contract import check_table
@@ -110,8 +111,54 @@ class Stage:
         key = TABLES[name].key
         return (table.order_by(list(key)) if key else table).to_pandas()
 
-    def write(self, name: str, table: Table | pd.DataFrame) -> int:
+    def earlier_table(self, previous_run: str, name: str) -> Table | None:
+        """Read a table as an earlier run of the same shop left it, lazily.
+
+        Parameters
+        ----------
+        previous_run : str
+            Folder of the earlier run; a relative one starts at the project root. Empty: none.
+        name : str
+            A table of the data dictionary.
+
+        Returns
+        -------
+        ibis.Table or None
+            None where no run is named.
+
+        Raises
+        ------
+        StageOrderError
+            If the run is this one, or lacks the table.
+        ParameterError
+            If the run is as of a later date, or of another source.
+        """
+        if not previous_run:
+            return None
+        earlier = run_path(previous_run)
+        _check_earlier(previous_run, earlier, self.run.resolve())
+        writer = table_contract(name).stage
+        folder = tables_path(earlier, writer) / name
+        if not folder.is_dir():
+            raise StageOrderError(
+                f"Expected the table {name} in the earlier run {previous_run}, found none; name a "
+                f"run whose {writer} is finished as previous_run, or leave it empty the first time."
+            )
+        return read_parquet(self.engine, folder)
+
+    def write(
+        self, name: str, table: Table | pd.DataFrame, contract: TableContract | None = None
+    ) -> int:
         """Write a table of this stage, hold it against its contract, and count its rows.
+
+        Parameters
+        ----------
+        name : str
+            One of the tables of this stage.
+        table : ibis.Table or pandas.DataFrame
+            Its rows.
+        contract : TableContract, optional
+            The whole contract of a table whose own is open; else the one of `name`.
 
         Raises
         ------
@@ -120,12 +167,13 @@ class Stage:
         SchemaError
             If it breaks its contract; nothing is then left behind.
         """
-        contract = table_contract(name)
-        if contract.stage != self.name:
+        known = table_contract(name)
+        if known.stage != self.name:
             raise StageOrderError(
-                f"Expected a table of {self.name}, but {name} belongs to {contract.stage}; "
+                f"Expected a table of {self.name}, but {name} belongs to {known.stage}; "
                 "write it there."
             )
+        contract = _whole_contract(known, contract)
         missing = sorted(set(contract.column_names) - set(table.columns))
         if missing:
             raise SchemaError(
@@ -219,8 +267,45 @@ def open_stage(name: str, run_dir: str, engine: str = "duckdb", spark_master: st
     return Stage(name, run, connect(engine, spark_master))
 
 
+def _whole_contract(known: TableContract, given: TableContract | None) -> TableContract:
+    if known.is_open and given is None:
+        raise SchemaError(
+            f"Expected the whole contract of {known.name}, whose columns depend on the run, found "
+            "none; give it as contract."
+        )
+    return known if given is None else given
+
+
 def _number(stage: str) -> str:
     return stage[:2]
+
+
+def _check_earlier(previous_run: str, earlier: Path, run: Path) -> None:
+    """Refuse a run that this one cannot go on from, as far as both are recorded."""
+    if earlier == run:
+        raise StageOrderError(
+            f"Expected another run than this one as previous_run, found {previous_run}; name an "
+            "earlier run, or leave it empty the first time."
+        )
+    (date, source), (earlier_date, earlier_source) = (_origin(path) for path in (run, earlier))
+    if date and earlier_date and earlier_date > date:
+        raise ParameterError(
+            f"Expected an earlier run as of {date} or before, but {previous_run} is as of "
+            f"{earlier_date}; name an older run as previous_run, or leave it empty."
+        )
+    if source and earlier_source and earlier_source != source:
+        raise ParameterError(
+            f"Expected an earlier run of {source}, but {previous_run} is of {earlier_source}; name "
+            "a run of the same shop as previous_run, or leave it empty."
+        )
+
+
+def _origin(run: Path) -> tuple[str, str]:
+    """As-of date and source of a run, each empty where it is not recorded."""
+    record, params = run / "run.json", run / "params.yaml"
+    recorded = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    blocks = yaml.safe_load(params.read_text(encoding="utf-8")) if params.is_file() else {}
+    return recorded.get("as_of_date", ""), blocks.get("01_ingest", {}).get("source", "")
 
 
 def _as_expression(table: Table | pd.DataFrame, contract: TableContract) -> Table:

@@ -9,10 +9,19 @@ from src.stage import PROJECT_ROOT
 LAYERS = (
     ("errors", "figure"),
     ("data.contract", "data.columns", "data.window"),
-    ("data.shop_tables", "data.campaign_tables", "data.tables", "data.dictionary", "engine"),
+    (
+        "data.shop_tables",
+        "data.campaign_tables",
+        "data.picture_tables",
+        "data.tables",
+        "data.dictionary",
+        "engine",
+    ),
     ("stage",),
-    ("keys", "params", "tracking"),
+    ("keys", "params"),
     ("sources", "metrics"),
+    ("models.store", "models.sealed", "models.cards", "models.card_words"),
+    ("tracking",),
     ("data",),
     ("identity",),
     ("inspection",),
@@ -26,7 +35,7 @@ LAYERS = (
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
-    ("pipeline", "source_commands"),
+    ("pipeline", "source_commands", "tag_commands"),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))

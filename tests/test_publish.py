@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from src.data.tables import TABLES
 from src.engine import connect
 from src.errors import ConfigurationError, ParameterError, SourceError
-from src.publish import publish_tables
+from src.features import choose_features, profiles_contract
+from src.features.families import CORE
+from src.publish import publish_tables as publish_all
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -26,6 +27,12 @@ SERVERS = {
 }
 VALUES = {"string": None, "int64": 1, "float64": 0.1, "boolean": True}
 TABLE_NAMES = ("campanile_profiles", "campanile_tags")
+PROFILES = profiles_contract(CORE)
+
+
+def publish_tables(secret: str, tables: dict, as_of_date: str, contract=PROFILES) -> pd.DataFrame:
+    """Publish, with the core features as the columns of `profiles`."""
+    return publish_all(secret, tables, as_of_date, contracts={"profiles": contract})
 
 
 @pytest.fixture(scope="module", params=["sqlite", *SERVERS])
@@ -62,7 +69,7 @@ def database(url, monkeypatch):
 
 def profiles(spend: dict[str, float], as_of: str = "2017-09-30", **other) -> pd.DataFrame:
     """Rows of `profiles` that say little but what was spent."""
-    columns = TABLES["profiles"].columns
+    columns = PROFILES.columns
     rows = [
         {column.name: VALUES.get(column.type) for column in columns}
         | {"customer_id": name, "as_of_date": pd.Timestamp(as_of).date()}
@@ -76,9 +83,11 @@ def profiles(spend: dict[str, float], as_of: str = "2017-09-30", **other) -> pd.
 def shop(spend: dict[str, float], as_of: str = "2017-09-30", **other) -> dict:
     """Profiles, and a tag for each of their customers, on an engine."""
     rows = profiles(spend, as_of, **other)
-    schema = {c.name: c.type for c in TABLES["profiles"].columns}
+    schema = {c.name: c.type for c in PROFILES.columns}
     described = ibis.memtable(rows, schema=schema)
-    tags = described.select("customer_id", tag=ibis.literal("vip"), as_of_date="as_of_date")
+    days = {"as_of_date": "as_of_date", "entered_date": "as_of_date"}
+    tag, never = ibis.literal("vip"), ibis.null("date")
+    tags = described.select("customer_id", tag=tag, **days, expires_date=never)
     engine = connect()
     names = {"profiles": described, "tags": tags}
     return {name: engine.create_table(name, engine.to_pyarrow(t)) for name, t in names.items()}
@@ -234,3 +243,17 @@ def test_a_wrong_place_is_told_without_its_secret(case, monkeypatch):
     with pytest.raises(error, match=telling) as refusal:
         publish_tables(given, {}, "2017-09-30")
     assert "hush" not in str(refusal.value)
+
+
+def test_features_come_and_go_without_a_break(database):
+    publish_tables("env/SHOP_BI", shop({"ann": 1.5}), "2017-09-30")  # made with the core only
+    more = profiles_contract(choose_features("windows"))
+    tables = shop({"ann": 2.5})
+    wide = tables["profiles"].mutate(n_orders_7=ibis.literal(3, "int64"))
+    publish_tables("env/SHOP_BI", tables | {"profiles": wide}, "2017-09-30", more)
+    columns = sa.text(f"SELECT spend_365_value, n_orders_7, n_items_30 FROM {TABLE_NAMES[0]}")
+    with database.connect() as connection:
+        assert connection.execute(columns).one() == (2.5, 3, None)
+    publish_tables("env/SHOP_BI", shop({"ann": 4.5}), "2017-10-31", more)
+    with database.connect() as connection:  # nothing of the earlier date is left
+        assert connection.execute(columns).one() == (4.5, None, None)

@@ -4,9 +4,12 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from src.errors import ParameterError, SchemaError, StageOrderError
+from src.features.families import BUILT_IN
+from src.features.profiles_contract import profiles_contract
 from src.stage import open_stage, tables_path
 
 GOOD = pd.DataFrame(
@@ -59,6 +62,21 @@ def test_reading_before_it_is_written_names_the_stage_to_run(stage):
 def test_writing_anothers_table_is_refused(stage):
     with pytest.raises(StageOrderError, match="belongs to 03_tag"):
         stage.write("profiles", GOOD)
+
+
+def test_a_table_whose_columns_depend_on_the_run_needs_its_whole_contract(tmp_path):
+    stage = open_stage("03_tag", str(tmp_path / "run"))
+    day = pd.Timestamp("2017-09-30").date()
+    rows = pd.DataFrame({"customer_id": ["a"], "as_of_date": [day], "recency_days": [3]})
+    with pytest.raises(SchemaError, match="the whole contract of profiles"):
+        stage.write("profiles", rows)
+    features = BUILT_IN.choose(["recency_days"])
+    assert stage.write("profiles", rows, contract=profiles_contract(features)) == 1
+    stage.write("profiles", rows.assign(more=1), contract=profiles_contract(features))
+    written = pq.read_table(stage.run / ".staging/03_tag/tables/profiles")
+    assert written.column_names == ["customer_id", "as_of_date", "recency_days"]
+    with pytest.raises(SchemaError, match="recency_days >= 0"):
+        stage.write("profiles", rows.assign(recency_days=-1), contract=profiles_contract(features))
 
 
 def test_unknown_tables_and_stages_are_refused(stage):

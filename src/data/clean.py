@@ -163,6 +163,7 @@ def clean_products(trusted: Table, others: list[Table]) -> Table:
         product_id=as_id(trusted["product_id"]),
         manufacturer_id=as_id(trusted["manufacturer_id"]),
         list_value=as_number(trusted["list_value"]),
+        unit_cost_value=as_number(trusted["unit_cost"]),
         **{name: as_text(trusted[name]) for name in _PRODUCT_TEXTS},
     )
     return _with_stubs("products", listed, others)

@@ -8,9 +8,11 @@ __all__ = [
     "CAMPAIGN",
     "CUSTOMER",
     "DEMOGRAPHICS",
+    "LOCATION",
     "PRODUCT",
     "SOURCE_ROW",
     "count",
+    "date",
     "flag",
     "real",
     "share",
@@ -63,6 +65,11 @@ def flag(name: str, meaning: str) -> Column:
     return Column(name, "boolean", meaning)
 
 
+def date(name: str, meaning: str, is_nullable: bool = False) -> Column:
+    """Describe a day."""
+    return Column(name, "date", meaning, is_nullable=is_nullable)
+
+
 def time(name: str, meaning: str, is_nullable: bool = False) -> Column:
     """Describe a moment in UTC."""
     return Column(name, "timestamp", meaning, unit="UTC", is_nullable=is_nullable)
@@ -76,4 +83,9 @@ DEMOGRAPHICS = (
     text("household_size", "Persons in the household.", True),
     text("household_composition", "Adults and children.", True),
     text("kids_band", "Number of children.", True),
+)
+LOCATION = (
+    text("country", "Country of the customer.", True),
+    text("region", "State, province or region.", True),
+    text("city", "Town or city.", True),
 )

@@ -8,11 +8,11 @@ from ibis.expr.types import Table as IbisTable
 
 from src.errors import SchemaError
 
-__all__ = ["Column", "Table", "check_table"]
+__all__ = ["IBIS_TYPES", "Column", "ColumnType", "Table", "check_table"]
 
 ColumnType = Literal["string", "int64", "float64", "boolean", "date", "timestamp", "any"]
 
-_IBIS_TYPES = {
+IBIS_TYPES = {
     "string": dt.String,
     "int64": dt.Integer,
     "float64": dt.Floating,
@@ -61,6 +61,8 @@ class Table:
     sorted_by : tuple of str
         Columns in whose order the rows are written, so that readers of a part read a part;
         else the key.
+    is_open : bool, default False
+        Further columns depend on the run; whoever writes the table gives its whole contract.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Table:
     columns: tuple[Column, ...]
     truths: tuple[str, ...] = ()
     sorted_by: tuple[str, ...] = ()
+    is_open: bool = False
 
     @property
     def column_names(self) -> list[str]:
@@ -131,7 +134,7 @@ def _check_columns(contract: Table, table: IbisTable) -> None:
         )
     schema = table.schema()
     for column in contract.columns:
-        if not isinstance(schema[column.name], _IBIS_TYPES[column.type]):
+        if not isinstance(schema[column.name], IBIS_TYPES[column.type]):
             raise SchemaError(
                 f"Expected {contract.name}.{column.name} to be {column.type}, found "
                 f"{schema[column.name]}; cast it in {contract.stage}."

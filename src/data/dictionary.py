@@ -13,6 +13,7 @@ _HEAD = """# Data dictionary
 Written from the table contracts by `make dictionary`; a test keeps both in step. Times are in UTC,
 `_minor` is integer cents, `_value` is shop currency, `_share` and `p_` run from 0 to 1.
 """
+_OPEN = "\nFurther columns: the features of [features.md](features.md) that the run computes.\n"
 
 
 def data_dictionary() -> str:
@@ -31,6 +32,7 @@ def _describe(table: Table) -> str:
     return (
         f"### {table.name}\n\n{table.grain[:1].upper()}{table.grain[1:]}. Key: {key}.\n\n"
         f"| column | type | unit | meaning |\n|---|---|---|---|\n{rows}\n"
+        + (_OPEN if table.is_open else "")
         + (f"\n{truths}" if truths else "")
     )
 

@@ -193,13 +193,16 @@ def _product_rules() -> tuple[Rule, ...]:
         missing_id("product_id"),
         UNREADABLE_TEXT,
         UNREADABLE_VALUE,
-        unreadable_number(required=(), others=("list_value",)),
+        unreadable_number(required=(), others=("list_value", "unit_cost")),
         Rule(
             "negative_value",
             "impossible",
-            "the price is below zero",
-            "correct the price",
-            lambda t: as_number(t["list_value"]) < 0,
+            "the price or the cost is below zero",
+            "correct the price or the cost",
+            lambda t: (
+                (as_number(t["list_value"]) < 0).fill_null(False)
+                | (as_number(t["unit_cost"]) < 0).fill_null(False)
+            ),
         ),
         repeated_key("product_id", is_needed=True),
     )

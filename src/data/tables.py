@@ -2,6 +2,7 @@
 
 from src.data.campaign_tables import CAMPAIGNS, MODELS, TAG
 from src.data.contract import Table
+from src.data.picture_tables import PICTURES
 from src.data.shop_tables import CLEAN, INGEST
 from src.errors import StageOrderError
 
@@ -23,7 +24,7 @@ STAGES = (
 )
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (*INGEST, *CLEAN, *TAG, *MODELS, *CAMPAIGNS)
+    table.name: table for table in (*INGEST, *CLEAN, *TAG, *PICTURES, *MODELS, *CAMPAIGNS)
 }
 
 

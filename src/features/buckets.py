@@ -1,6 +1,6 @@
 """Profiles of a large shop, made bucket by bucket of customers, so that memory stays bounded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import ibis
@@ -8,8 +8,16 @@ from ibis.backends import BaseBackend
 from ibis.expr.types import BooleanValue, StringColumn, Table
 
 from src.engine import read_parquet, write_parquet
-from src.features.interests import OBSERVATION_DAYS
-from src.features.profiles import build_profiles, compare_customers, describe_customers
+from src.features.catalogue import Catalogue
+from src.features.families import CORE
+from src.features.profiles import (
+    build_profiles,
+    compare_customers,
+    describe_customers,
+    gather_tables,
+    with_lifecycle,
+)
+from src.features.relations import OBSERVATION_DAYS, Setting, build_relations
 from src.features.rhythm import DEFAULT_LIFECYCLE, LifecycleRules
 
 __all__ = ["LINES_PER_BUCKET", "bucket_edges", "build_profiles_in_buckets", "count_buckets"]
@@ -47,6 +55,8 @@ def build_profiles_in_buckets(
     lifecycle_rules: LifecycleRules = DEFAULT_LIFECYCLE,
     n_buckets: int = 1,
     tell: Callable[[int, int], None] | None = None,
+    features: Catalogue = CORE,
+    others: Mapping[str, Table] | None = None,
 ) -> Table:
     """Build the same profiles as `build_profiles`, some customers at a time.
 
@@ -66,26 +76,57 @@ def build_profiles_in_buckets(
         Number of buckets; see `count_buckets`. With 1 nothing is laid aside.
     tell : callable, optional
         Is told the number of finished buckets and of all.
+    features, others
+        As for `build_profiles`.
 
     Returns
     -------
     ibis.Table
         As from `build_profiles`.
     """
-    others = (products, customers, events, exposures, as_of_date, observation_days)
+    given = (orders, products, customers, events, exposures)
     if n_buckets == 1:
-        return build_profiles(orders, *others, lifecycle_rules)
+        return build_profiles(
+            *given, as_of_date, observation_days, lifecycle_rules, features, others
+        )
+    tables = gather_tables(*given, others)
+    setting = Setting(as_of_date, observation_days)
+    features = with_lifecycle(features, lifecycle_rules)
+    shop_wide = _lay_aside_shop_wide(engine, scratch, tables, setting, features)
     edges = ["", *bucket_edges(n_buckets), None]
     parts = []
     for k in range(n_buckets):
-        lines = orders.filter(_is_between(orders.customer_id, edges[k], edges[k + 1]))
-        folder = scratch / f"bucket-{k:03}"
-        write_parquet(engine, describe_customers(lines, *others), folder)
-        parts.append(read_parquet(engine, folder))
+        some = {name: _between(table, edges[k], edges[k + 1]) for name, table in tables.items()}
+        described = describe_customers(some | shop_wide, setting, features)
+        parts.append(_lay_aside(engine, described, scratch / f"bucket-{k:03}"))
         if tell is not None:
             tell(k + 1, n_buckets)
-    described = ibis.union(*parts)
-    return compare_customers(described, described, lifecycle_rules)
+    return compare_customers(ibis.union(*parts), features)
+
+
+def _lay_aside_shop_wide(
+    engine: BaseBackend,
+    scratch: Path,
+    tables: Mapping[str, Table],
+    setting: Setting,
+    features: Catalogue,
+) -> dict[str, Table]:
+    """Make the relations of all customers once, before these are parted."""
+    wanted = [relation.name for relation in features.relations if relation.is_shop_wide]
+    built = build_relations(features.relations, tables, setting) if wanted else {}
+    return {name: _lay_aside(engine, built[name], scratch / name) for name in wanted}
+
+
+def _lay_aside(engine: BaseBackend, table: Table, folder: Path) -> Table:
+    write_parquet(engine, table, folder)
+    return read_parquet(engine, folder)
+
+
+def _between(table: Table, first: str, end: str | None) -> Table:
+    """Keep the rows of some customers; a table of no customers stays whole."""
+    if "customer_id" not in table.columns:
+        return table
+    return table.filter(_is_between(table.customer_id, first, end))
 
 
 def _is_between(ids: StringColumn, first: str, end: str | None) -> BooleanValue:

@@ -3,65 +3,76 @@
 import functools
 
 import ibis
-from ibis.expr.types import IntegerColumn, Table, Value
+from ibis.expr.types import IntegerColumn
 
+from src.data.columns import count, value
+from src.features.catalogue import PEERS, Feature
 from src.features.windows import value_of
 
-__all__ = ["N_BINS", "add_rfm_scores", "rfm_metrics"]
+__all__ = ["FEATURES", "N_BINS", "score"]
 
 N_BINS = 5
 
 
-def rfm_metrics(baskets: Table) -> dict[str, Value]:
-    """Describe customers by how lately, how often and for how much they bought.
+def score(values: ibis.Value, n_bins: int = N_BINS) -> IntegerColumn:
+    r"""Score customers against each other, the highest value best.
 
-    Parameters
-    ----------
-    baskets : ibis.Table
-        From `build_baskets`.
-
-    Returns
-    -------
-    dict of str to ibis.Value
-        To aggregate by customer: `recency_days` (since the last order, low is good), `frequency`
-        (orders, first included), `monetary_value` (mean order value, shop currency),
-        `tenure_days` (since the first order), `items_per_order` (mean lines), `n_stores`.
-    """
-    n_orders = baskets.count()
-    return {
-        "recency_days": baskets.days_ago.min(),
-        "frequency": n_orders,
-        "monetary_value": value_of(baskets.value_minor.sum(), n_orders),
-        "tenure_days": baskets.days_ago.max(),
-        "items_per_order": baskets.n_lines.sum() / n_orders,
-        "n_stores": baskets.store_id.nunique(),
-    }
-
-
-def add_rfm_scores(rfm: Table, n_bins: int = N_BINS) -> Table:
-    r"""Add `r_score`, `f_score` and `m_score`, 5 is best.
-
-    .. math:: s_i = 1 + \lfloor k \cdot \#\{j : x_j \text{ worse than } x_i\} / n \rfloor
+    .. math:: s_i = 1 + \lfloor k \cdot \#\{j : x_j < x_i\} / n \rfloor
 
     with :math:`k` bins over :math:`n` customers: the share of customers strictly worse, cut
     into `k` equal parts. Equal values share a bin, so bins may differ in size or stay empty;
-    where all are equal, all score 1. Worse means less, for recency more days.
+    where all are equal, all score 1.
 
     Parameters
     ----------
-    rfm : ibis.Table
-        One row per customer with `recency_days`, `frequency` and `monetary_value`.
+    values : ibis.Value
+        Column of one value per customer, none missing.
     n_bins : int, default 5
         Number of bins :math:`k`.
     """
-    bins = functools.partial(_score, n_customers=rfm.count().over(), n_bins=n_bins)
-    return rfm.mutate(
-        r_score=bins(-rfm.recency_days),
-        f_score=bins(rfm.frequency),
-        m_score=bins(rfm.monetary_value),
-    )
-
-
-def _score(values: ibis.Value, n_customers: ibis.Value, n_bins: int) -> IntegerColumn:
     n_worse = ibis.rank().over(order_by=values)  # from 0; ties get the lowest rank
-    return 1 + (n_bins * n_worse) // n_customers
+    return 1 + (n_bins * n_worse) // values.count().over()
+
+
+_rfm = functools.partial(Feature.of, family="rfm")
+
+FEATURES = (
+    _rfm(
+        count("recency_days", "Days since the last order.", "days"),
+        relation="baskets",
+        build=lambda baskets: baskets.days_ago.min(),
+    ),
+    _rfm(
+        count("frequency", "Orders so far, the first included.", "orders"),
+        relation="baskets",
+        build=lambda baskets: baskets.count(),
+    ),
+    _rfm(
+        value("monetary_value", "Mean order value."),
+        relation="baskets",
+        build=lambda baskets: value_of(baskets.value_minor.sum(), baskets.count()),
+    ),
+    _rfm(
+        count("tenure_days", "Days since the first order.", "days"),
+        relation="baskets",
+        build=lambda baskets: baskets.days_ago.max(),
+    ),
+    _rfm(
+        count("r_score", "Recency score, 5 is best.", "1-5"),
+        relation=PEERS,
+        build=lambda peers: score(-peers.recency_days),
+        uses=("recency_days",),
+    ),
+    _rfm(
+        count("f_score", "Frequency score, 5 is best.", "1-5"),
+        relation=PEERS,
+        build=lambda peers: score(peers.frequency),
+        uses=("frequency",),
+    ),
+    _rfm(
+        count("m_score", "Monetary score, 5 is best.", "1-5"),
+        relation=PEERS,
+        build=lambda peers: score(peers.monetary_value),
+        uses=("monetary_value",),
+    ),
+)

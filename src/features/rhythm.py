@@ -1,16 +1,22 @@
-"""When customers come: gaps between days with an order, week, evening, stage of life."""
+"""How regularly customers come: gaps between days with an order, what is due, stage of life."""
 
 from dataclasses import dataclass
+import functools
 
 import ibis
-from ibis.expr.types import StringColumn, Table, Value
+from ibis.expr.types import StringColumn, Table
+
+from src.data.columns import real, text
+from src.features.catalogue import PROFILE, Feature
+from src.features.relations import Relation, Setting
 
 __all__ = [
     "DEFAULT_LIFECYCLE",
+    "FEATURES",
     "LIFECYCLE",
+    "RELATIONS",
     "LifecycleRules",
     "build_gaps",
-    "habit_metrics",
     "lifecycle",
 ]
 
@@ -35,26 +41,6 @@ class LifecycleRules:
 
 
 DEFAULT_LIFECYCLE = LifecycleRules()
-
-
-def habit_metrics(baskets: Table) -> dict[str, Value]:
-    """Shares of orders on weekends and in evenings (UTC days and hours).
-
-    Parameters
-    ----------
-    baskets : ibis.Table
-        From `build_baskets`.
-
-    Returns
-    -------
-    dict of str to ibis.Value
-        To aggregate by customer: `weekend_share`, `evening_share`.
-    """
-    n_orders = baskets.count()
-    return {
-        "weekend_share": baskets.count(where=baskets.is_weekend) / n_orders,
-        "evening_share": baskets.count(where=baskets.is_evening) / n_orders,
-    }
 
 
 def build_gaps(baskets: Table) -> Table:
@@ -109,3 +95,59 @@ def lifecycle(profiles: Table, rules: LifecycleRules = DEFAULT_LIFECYCLE) -> Str
         (is_overdue, "slipping"),
         else_="active",
     )
+
+
+def _gaps(baskets: Table, setting: Setting) -> Table:
+    return build_gaps(baskets)
+
+
+RELATIONS = (
+    Relation(
+        "gaps",
+        "one row per customer: mean and spread of the gaps between days with an order",
+        ("baskets",),
+        _gaps,
+        is_complete=True,
+        is_per_customer=True,
+    ),
+)
+
+_rhythm = functools.partial(Feature.of, family="rhythm")
+
+FEATURES = (
+    _rhythm(
+        real("gap_mean_days", "Mean days between days with an order.", "days", True),
+        relation="gaps",
+        build=lambda gaps: gaps.gap_mean_days,
+    ),
+    _rhythm(
+        real("gap_std_days", "Spread of those gaps.", "days", True),
+        relation="gaps",
+        build=lambda gaps: gaps.gap_std_days,
+    ),
+    _rhythm(
+        real("overdue_ratio", "Recency over the mean gap.", "ratio", True),
+        relation=PROFILE,
+        build=lambda profile: profile.recency_days / profile.gap_mean_days,
+        uses=("recency_days", "gap_mean_days"),
+    ),
+    _rhythm(
+        real(
+            "next_order_days",
+            "Days from the as-of date to the next order, if it comes after the mean gap; "
+            "below 0 it is overdue.",
+            "days",
+            True,
+        ),
+        relation=PROFILE,
+        build=lambda profile: profile.gap_mean_days - profile.recency_days,
+        uses=("recency_days", "gap_mean_days"),
+    ),
+    Feature.of(
+        text("lifecycle", "new, active, slipping, lapsed."),
+        family="lifecycle",
+        relation=PROFILE,
+        build=lifecycle,
+        uses=("recency_days", "tenure_days", "overdue_ratio"),
+    ),
+)

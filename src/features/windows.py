@@ -1,13 +1,26 @@
-"""Orders as they were known on one date, and what fell into its last 30, 90 and 365 days."""
+"""Orders as they were known on one date, and what fell into its last 7, 30, 90 and 365 days."""
+
+import functools
 
 import ibis
 from ibis.expr.types import IntegerColumn, Table
 
+from src.data.columns import count, value
 from src.data.window import known_by
+from src.features.catalogue import Feature
+from src.features.relations import Relation, Setting
 
-__all__ = ["WINDOW_DAYS", "build_baskets", "days_before", "value_of", "window_metrics"]
+__all__ = [
+    "FEATURES",
+    "RELATIONS",
+    "WINDOW_DAYS",
+    "build_baskets",
+    "days_before",
+    "value_of",
+    "whole",
+]
 
-WINDOW_DAYS = (30, 90, 365)
+WINDOW_DAYS = (7, 30, 90, 365)
 _SATURDAY = 5
 _EVENING_HOUR = 17
 
@@ -20,6 +33,11 @@ def days_before(times: ibis.Value, as_of_date: str) -> IntegerColumn:
 def value_of(minor: ibis.Value, divisor: ibis.Value | int = 1) -> ibis.Value:
     """Shop currency from integer cents, divided once so that equal ratios are equal floats."""
     return minor / (divisor * 100)
+
+
+def whole(total: ibis.Value) -> ibis.Value:
+    """Make a sum of whole numbers an int64: DuckDB's own are wider, and Parquet has none such."""
+    return total.cast("float64").cast("int64")
 
 
 def build_baskets(orders: Table, as_of_date: str) -> Table:
@@ -54,27 +72,64 @@ def build_baskets(orders: Table, as_of_date: str) -> Table:
     )
 
 
-def window_metrics(baskets: Table) -> dict[str, ibis.Value]:
-    """Count orders and add up spend in the last 30, 90 and 365 days.
-
-    A window of `n` days holds the as-of day and the `n - 1` days before it;
-    `spend_prior_90_value` is the spend of the 90 days before the last 90.
-
-    Parameters
-    ----------
-    baskets : ibis.Table
-        From `build_baskets`.
-
-    Returns
-    -------
-    dict of str to ibis.Value
-        To aggregate by customer: `n_orders_<days>`, and `spend_<days>_value` in shop currency.
-    """
-    ago, minor = baskets.days_ago, baskets.value_minor
-    counts = {f"n_orders_{days}": baskets.count(where=ago < days) for days in WINDOW_DAYS}
-    spends = {f"spend_{days}_value": _spend(minor, ago < days) for days in WINDOW_DAYS}
-    return counts | spends | {"spend_prior_90_value": _spend(minor, (ago >= 90) & (ago < 180))}
+def _baskets(orders: Table, setting: Setting) -> Table:
+    return build_baskets(orders, setting.as_of_date)
 
 
-def _spend(minor: IntegerColumn, where: ibis.Value) -> ibis.Value:
-    return value_of(minor.sum(where=where).fill_null(0))
+def _n_orders(baskets: Table, days: int) -> ibis.Value:
+    return baskets.count(where=baskets.days_ago < days)
+
+
+def _spend(baskets: Table, days: int) -> ibis.Value:
+    return value_of(baskets.value_minor.sum(where=baskets.days_ago < days))
+
+
+def _n_items(baskets: Table, days: int) -> ibis.Value:
+    return whole(baskets.n_lines.sum(where=baskets.days_ago < days))
+
+
+def _spend_before(baskets: Table) -> ibis.Value:
+    ago = baskets.days_ago
+    return value_of(baskets.value_minor.sum(where=(ago >= 90) & (ago < 180)))
+
+
+RELATIONS = (
+    Relation(
+        # not a column more than the core needs: DuckDB keeps all of them in memory
+        "baskets", "one row per customer and order", ("orders",), _baskets, is_complete=True
+    ),
+)  # fmt: skip
+
+_windows = functools.partial(Feature.of, family="windows", relation="baskets", fill=0)
+
+FEATURES = (
+    *(
+        _windows(
+            count(f"n_orders_{days}", f"Orders in the last {days} days.", "orders"),
+            build=functools.partial(_n_orders, days=days),
+            window_days=days,
+        )
+        for days in WINDOW_DAYS
+    ),
+    *(
+        _windows(
+            value(f"spend_{days}_value", f"Spend in the last {days} days."),
+            build=functools.partial(_spend, days=days),
+            window_days=days,
+        )
+        for days in WINDOW_DAYS
+    ),
+    _windows(
+        value("spend_prior_90_value", "Spend in the 90 days before the last 90."),
+        build=_spend_before,
+        window_days=180,
+    ),
+    *(
+        _windows(
+            count(f"n_items_{days}", f"Order lines in the last {days} days.", "lines"),
+            build=functools.partial(_n_items, days=days),
+            window_days=days,
+        )
+        for days in WINDOW_DAYS
+    ),
+)

@@ -66,6 +66,7 @@ _WITHOUT = {
     "orders_raw.currency": "all amounts are taken to be in the shop's currency",
     "products_raw.department": "no departments",
     "products_raw.list_value": "no list prices: a discount cannot be told from the price",
+    "products_raw.unit_cost": "no costs: margin is not known, only what was paid",
     "events_raw.product_id": "events do not tell which product",
     "events_raw.user_agent": "bots are told by their speed alone",
     "exposures_raw.pscore": "no probabilities of past draws",

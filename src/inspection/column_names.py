@@ -89,6 +89,13 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "department": tuple("department abteilung rayon departamento 部门".split()),
     "brand": tuple("brand vendor marke marque marca 品牌".split()),
     "list_value": tuple("listvalue listprice rrp msrp listenpreis uvp prixcatalogue".split()),
+    "unit_cost": tuple(
+        "unitcost costprice purchaseprice costperitem einkaufspreis prixachat "
+        "成本 成本价 进价".split()
+    ),
+    "country": tuple("country countryname countrycode land pays pais 国家".split()),
+    "region": tuple("region state province bundesland provincia 省份 省".split()),
+    "city": tuple("city town stadt ville ciudad 城市".split()),
     "email": tuple("email emailaddress mail emailadresse courriel correo 邮箱 电子邮箱".split()),
     "phone": tuple(
         "phone phonenumber mobile telefon telefonnummer handy telephone telefono movil "

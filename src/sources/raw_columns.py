@@ -61,6 +61,7 @@ _KINDS: dict[ColumnKind, tuple[str, ...]] = {
         "pscore",
         "rate",
         "list_value",
+        "unit_cost",
     ),
     "flag": ("is_randomised",),
 }

@@ -38,7 +38,8 @@ SALES = [
     line("o3", CLARA, "99", 4, 4.40),
 ]
 GOODS = [
-    {"product_id": "11", "department": "TEA", "category": "GREEN", "list_value": 1.25},
+    {"product_id": "11", "department": "TEA", "category": "GREEN"}
+    | {"list_value": 1.25, "unit_cost": 0.8},
     {"product_id": "12", "department": "COFFEE", "product_name": " Mild \t"},
 ]
 
@@ -94,12 +95,13 @@ def test_a_product_that_is_sold_but_not_listed_gets_a_row_without_attributes(sho
     products = shop("products").set_index("product_id")
     assert products.index.tolist() == ["11", "12", "99"]
     assert products.loc["12", ["department", "product_name"]].tolist() == ["COFFEE", "Mild"]
-    assert products.loc["11", "list_value"] == 1.25
+    assert products.loc["11", ["list_value", "unit_cost_value"]].tolist() == [1.25, 0.8]
     assert products.loc["99"].isna().all()
 
 
 def test_customers_known_from_behaviour_alone_are_customers(shop):
-    people = [{"customer_id": DORA, "age_band": "65+"}, {"customer_id": ANNA, "age_band": " "}]
+    dora = {"customer_id": DORA, "age_band": "65+", "city": " Bern "}
+    people = [dora, {"customer_id": ANNA, "age_band": " "}]
     sales = [*SALES, line("r1", "emil", "11", -1, -1.10)]
     customers = shop("customers", customers_raw=people, orders_raw=sales).set_index("customer_id")
     assert customers.index.tolist() == [ANNA, BERTA, CLARA, DORA, "emil"]

@@ -18,7 +18,7 @@ PRODUCT_TEXTS = (
 )
 CUSTOMER_TEXTS = (
     *("age_band", "income_band", "home_ownership", "marital_status", "household_size"),
-    *("household_composition", "kids_band"),
+    *("household_composition", "kids_band", "country", "region", "city"),
 )
 
 
@@ -35,7 +35,7 @@ def tables():
         },
         "products": {
             "product_id": ["p", "q"],
-            "list_value": pa.nulls(2, pa.float64()),
+            **{name: pa.nulls(2, pa.float64()) for name in ("list_value", "unit_cost_value")},
             **{name: nothing[name] for name in PRODUCT_TEXTS},
             "category": ["TEA", None],
         },

@@ -74,6 +74,8 @@ BAD_ROWS = [
     ("products_raw", {"product_id": None}, "missing_id"),
     ("products_raw", {"list_value": -0.01}, "negative_value"),
     ("products_raw", {"list_value": INF}, "unreadable_number"),
+    ("products_raw", {"unit_cost": -0.01}, "negative_value"),
+    ("products_raw", {"unit_cost": INF}, "unreadable_number"),
     ("products_raw", {"unreadable": "list_value=a lot"}, "unreadable_value"),
     ("products_raw", {"department": "T\x00A"}, "unreadable_text"),
     ("customers_raw", {"customer_id": None}, "missing_id"),

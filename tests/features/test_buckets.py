@@ -1,3 +1,5 @@
+import hashlib
+
 import pandas as pd
 import pytest
 
@@ -8,8 +10,9 @@ from src.features.buckets import (
     build_profiles_in_buckets,
     count_buckets,
 )
+from src.features.families import BUILT_IN
+from tests.features.busy_shop import AS_OF, busy_shop, whole
 
-AS_OF = "2017-09-30"
 CUSTOMERS = [f"{n:x}{'0' * 31}" for n in range(16)]
 
 
@@ -34,6 +37,25 @@ def test_buckets_give_the_profiles_of_the_whole(engine, tables, tmp_path, n_buck
         *(table.order_by("customer_id").to_pandas() for table in (found, whole))
     )
     assert told == ([] if n_buckets == 1 else [(k + 1, n_buckets) for k in range(n_buckets)])
+
+
+def test_buckets_give_every_feature_as_the_whole_does(engine, arrow, tmp_path):
+    tables = {}
+    for name, rows in busy_shop(60, 3_000).items():
+        if "customer_id" in rows:  # pseudonyms are hashes, spread over the buckets
+            ids = rows["customer_id"].map(lambda n: hashlib.md5(n.encode()).hexdigest())
+            rows = rows.assign(customer_id=ids)
+        table = whole(rows, arrow(name, []).schema)
+        tables[name] = engine.create_table(f"all_{name}", table, temp=True)
+    given = [tables.pop(name) for name in ("orders", "products", "customers")]
+    given += [tables.pop(name) for name in ("events", "exposures")]
+    chosen = {"features": BUILT_IN, "others": tables}
+    found = build_profiles_in_buckets(engine, tmp_path, *given, AS_OF, n_buckets=3, **chosen)
+    whole_shop = build_profiles(*given, AS_OF, **chosen)
+    pd.testing.assert_frame_equal(
+        *(table.order_by("customer_id").to_pandas() for table in (found, whole_shop)),
+        check_exact=True,
+    )
 
 
 def test_edges_part_the_pseudonyms_evenly():

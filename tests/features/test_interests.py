@@ -5,9 +5,18 @@ import pytest
 
 from src.data.contract import check_table
 from src.data.tables import TABLES
-from src.features.interests import build_breadth, build_interests
+from src.features import interests as module
+from src.features.interests import build_interests, with_tops
+from src.features.measure import aggregate
 
 AS_OF = "2017-09-30"
+
+
+def build_breadth(interests):
+    """The features of the relation of departments and the customer's largest share."""
+    features = [f for f in module.FEATURES if f.relation == "department_shares"]
+    relation = next(r for r in module.RELATIONS if r.name == "department_shares")
+    return aggregate(relation, with_tops(interests), features)
 
 
 @pytest.fixture

@@ -1,96 +1,30 @@
-"""Poison the future: not a byte of what 03 writes may change."""
+"""Poison the future: not a byte of what 03 writes may change, every feature included."""
 
 import datetime as dt
 import hashlib
 
-import numpy as np
+import ibis
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from src.data.window import known_by
+from src.engine import read_parquet
 from src.features import build_interests, build_profiles, build_tags, read_tag_rules
+from src.features.families import BUILT_IN
+from src.features.images import build_picture_interests, look_at_products
+from src.features.profiles_contract import profiles_contract
 from src.stage import open_stage, tables_path
+from tests.features.busy_shop import AS_OF, busy_shop, whole
 
-AS_OF = "2017-09-30"
 MORNING_AFTER = pd.Timestamp("2017-10-01")  # times in pandas are UTC without saying so
-N_CUSTOMERS, N_LINES, N_PRODUCTS = 300, 60_000, 400
-
-
-def _stamp(days):
-    return pd.Timestamp("2016-06-01") + pd.to_timedelta((days * 86_400).astype("int64"), unit="s")
+GIVEN = ("orders", "products", "customers", "events", "exposures")
+TIMED = ("orders", "events", "exposures", "refunds", "reviews", "review_scores")
 
 
 @pytest.fixture(scope="module")
 def past_and_future():
-    """A year and a half of orders, a third of a year of it after the as-of date."""
-    rng = np.random.default_rng(20170930)
-    order = rng.integers(0, N_LINES // 8, N_LINES)
-    buyer = rng.integers(0, N_CUSTOMERS, N_LINES // 8)
-    day = rng.uniform(0, 600, N_LINES // 8)
-    discount = rng.integers(0, 3, N_LINES) * 17
-    orders = pd.DataFrame(
-        {
-            "order_id": [f"o{i}" for i in order],
-            "line_number": pd.Series(order).groupby(order).cumcount() + 1,
-            "customer_id": [f"c{buyer[i]:03}" for i in order],
-            "product_id": [f"p{i}" for i in rng.integers(0, N_PRODUCTS, N_LINES)],
-            "store_id": [f"s{i}" for i in rng.integers(0, 9, N_LINES)],
-            "ordered_at": _stamp(day[order]),
-            "quantity": 1,
-            "line_value_minor": rng.integers(0, 3000, N_LINES),
-            "discount_minor": discount,
-            "coupon_minor": 0,
-            "is_discounted": discount > 0,
-            "is_outlier": False,
-        }
-    )
-    products = pd.DataFrame(
-        {
-            "product_id": [f"p{i}" for i in range(N_PRODUCTS)],
-            "department": [f"d{i % 12}" for i in range(N_PRODUCTS)],
-            "brand": ["Private" if i % 3 else "National" for i in range(N_PRODUCTS)],
-        }
-    )
-    who = [f"c{i:03}" for i in rng.integers(0, N_CUSTOMERS, 900)]
-    events = pd.DataFrame(
-        {
-            "event_id": [str(i) for i in range(900)],
-            "customer_id": who,
-            "event_type": "coupon_redeemed",
-            "event_at": _stamp(rng.uniform(0, 600, 900)),
-        }
-    )
-    exposures = pd.DataFrame(
-        {
-            "campaign_id": [f"k{i}" for i in range(900)],
-            "customer_id": who,
-            "exposed_at": _stamp(rng.uniform(0, 600, 900)),
-            "action": "letter",
-            "is_randomised": False,
-        }
-    )
-    customers = pd.DataFrame(
-        {"customer_id": [f"c{i:03}" for i in range(N_CUSTOMERS)], "age_band": "45-54"}
-    )
-    return {
-        "orders": orders,
-        "products": products,
-        "customers": customers,
-        "events": events,
-        "exposures": exposures,
-    }
-
-
-def _whole(frame, schema) -> pa.Table:
-    """Fill the columns that the frame lacks with nothing."""
-    columns = [
-        pa.array(frame[field.name], field.type, from_pandas=True)
-        if field.name in frame
-        else pa.nulls(len(frame), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return busy_shop()
 
 
 def _run_stage(frames, arrow, run) -> dict[str, str]:
@@ -98,13 +32,20 @@ def _run_stage(frames, arrow, run) -> dict[str, str]:
     for name, frame in frames.items():
         folder = tables_path(run, "02_clean") / name
         folder.mkdir(parents=True)
-        pq.write_table(_whole(frame, arrow(name, []).schema), folder / "part-0.parquet")
+        pq.write_table(whole(frame, arrow(name, []).schema), folder / "part-0.parquet")
     stage = open_stage("03_tag", str(run))
-    tables = {name: stage.table(name) for name in frames}
-    profiles = build_profiles(**tables, as_of_date=AS_OF).cache()
-    stage.write("profiles", profiles)
-    stage.write("interests", build_interests(tables["orders"], tables["products"], AS_OF))
-    stage.write("tags", build_tags(profiles, read_tag_rules("params/tags.yaml")))
+    cleaned = tables_path(run, "02_clean")
+    tables = {name: read_parquet(stage.engine, cleaned / name) for name in frames}
+    given = {name: tables.pop(name) for name in GIVEN}
+    profiles = build_profiles(**given, as_of_date=AS_OF, features=BUILT_IN, others=tables).cache()
+    stage.write("profiles", profiles, contract=profiles_contract(BUILT_IN))
+    stage.write("interests", build_interests(given["orders"], given["products"], AS_OF))
+    tags = build_tags(profiles, read_tag_rules("params/tags.yaml"), AS_OF)
+    stage.write("tags", tags.tags)
+    stage.write("tag_history", tags.history)
+    stage.write("tag_rules", tags.rules)
+    stage.write("review_scores", known_by(tables["review_scores"], "reviewed_at", AS_OF))
+    _write_pictures(stage, given)
     stage.record(n=1)
     written = tables_path(run, "03_tag")
     return {
@@ -113,10 +54,21 @@ def _run_stage(frames, arrow, run) -> dict[str, str]:
     }
 
 
+def _write_pictures(stage, given) -> None:
+    """Tags of two products, as their pictures show them today."""
+    pictures = look_at_products(given["products"], "", "none")
+    tags = ibis.memtable(pd.DataFrame({"product_id": ["p1", "p2"], "picture_tag": "color: red"}))
+    interests = build_picture_interests(given["orders"], tags, AS_OF)
+    assert interests.count().execute() > 0
+    stage.write("product_pictures", ibis.memtable(pictures.products))
+    stage.write("picture_tags", tags)
+    stage.write("picture_interests", interests)
+
+
 @pytest.fixture(scope="module")
 def truth(past_and_future, arrow, tmp_path_factory):
     hashes = _run_stage(past_and_future, arrow, tmp_path_factory.mktemp("truth") / "run")
-    assert len(hashes) == 3
+    assert len(hashes) == 9
     return hashes
 
 
@@ -125,8 +77,7 @@ def _is_future(frame):
 
 
 def _deleted(frames):
-    timed = ("orders", "events", "exposures")
-    return frames | {name: frames[name][~_is_future(frames[name])] for name in timed}
+    return frames | {name: frames[name][~_is_future(frames[name])] for name in TIMED}
 
 
 def _changed(frames):
@@ -138,9 +89,14 @@ def _changed(frames):
     orders.loc[future, "is_discounted"] = True
     orders.loc[future, "store_id"] = "s99"
     orders.loc[future, "product_id"] = "p0"
-    events = frames["events"].copy()
-    events.loc[_is_future(events), "customer_id"] = "c007"
-    return frames | {"orders": orders, "events": events}
+    others = {name: frames[name].copy() for name in TIMED[1:]}
+    for rows in others.values():
+        assert _is_future(rows).sum() > 100
+        rows.loc[_is_future(rows), "customer_id"] = "c007"
+    events, scores = others["events"], others["review_scores"]
+    events.loc[_is_future(events), "is_bot"] = True
+    scores.loc[_is_future(scores), "p_positive"] = 0.0
+    return frames | {"orders": orders} | others
 
 
 def _added(frames):
@@ -152,7 +108,16 @@ def _added(frames):
     events["event_id"] = "x" + events["event_id"]
     exposures = frames["exposures"].assign(exposed_at=MORNING_AFTER)
     exposures["campaign_id"] = "x" + exposures["campaign_id"]
-    extra = {"orders": more, "events": events, "exposures": exposures}
+    refunds = frames["refunds"].assign(refunded_at=MORNING_AFTER)
+    refunds["refund_id"] = "x" + refunds["refund_id"]
+    reviewed = {
+        name: frames[name].assign(
+            reviewed_at=MORNING_AFTER, review_id="x" + frames[name]["review_id"]
+        )
+        for name in ("reviews", "review_scores")
+    }
+    extra = {"orders": more, "events": events, "exposures": exposures, "refunds": refunds}
+    extra |= reviewed
     return frames | {
         name: pd.concat([rows, frames[name]], ignore_index=True) for name, rows in extra.items()
     }
@@ -167,7 +132,9 @@ def _newcomers(frames):
     more["ordered_at"] = MORNING_AFTER + dt.timedelta(days=3)
     people = frames["customers"].assign(customer_id="a" + frames["customers"]["customer_id"])
     goods = frames["products"].assign(
-        product_id="new" + frames["products"]["product_id"], department="a new one"
+        product_id="new" + frames["products"]["product_id"],
+        department="a new one",
+        category="g1",
     )
     extra = {"orders": more, "customers": people, "products": goods}
     return frames | {

@@ -35,37 +35,12 @@ def test_title_of_the_curve_says_what_the_top_brings():
     assert ax.get_title(loc="left") == "The top 20% of customers bring 32% of the spend"
 
 
-def test_lifecycle_is_drawn_with_empty_stages():
-    lifecycle = pd.DataFrame(
-        {
-            "lifecycle": ["new", "active", "slipping", "lapsed"],
-            "customer_share": [0, 0.75, 0, 0.25],
-            "spend_share": [0, 1.0, 0, 0],
-        }
-    )
-    ax = plots.plot_lifecycle(lifecycle)
-    title = ax.get_title(loc="left")
-    assert title == "75.0% of customers are active; 0.0% are slipping, with 0.0% of the spend"
-
-
-def test_departments_are_drawn_best_on_top():
-    departments = pd.DataFrame(
-        {
-            "department": [f"D{i:02}" for i in range(12)],
-            "spend_share": [1 / 12] * 12,
-            "customer_share": [0.5] * 12,
-        }
-    )
-    ax = plots.plot_departments(departments)
-    assert [label.get_text() for label in ax.get_yticklabels()][-1] == "D00"
-    assert len(ax.get_yticklabels()) == 10
-    assert ax.get_title(loc="left") == "D00 takes 8% of the spend; 50% of customers buy there"
-
-
-def test_no_department_is_said():
-    empty = pd.DataFrame({"department": [], "spend_share": [], "customer_share": []})
-    ax = plots.plot_departments(empty)
-    assert ax.get_title(loc="left") == "No department is known for any product bought"
+def test_nothing_spent_and_nobody_tagged_are_not_drawn():
+    curve = pd.DataFrame({"percentile": [0], "customer_share": [1.0], "spend_share": [0.0]})
+    assert plots.plot_concentration(curve) is None
+    counts = pd.DataFrame({"tag": ["a"], "n_customers": [0], "customer_share": [0.0]})
+    assert plots.plot_tags(counts, tagged_share=0.0) is None
+    assert plt.get_fignums() == []
 
 
 def test_tags_show_size_and_share():

@@ -1,7 +1,9 @@
 import pandas as pd
 import pytest
 
-from src.features.prices import build_prices
+from src.features import prices as module
+from src.features.measure import aggregate
+from src.features.prices import build_lines
 
 AS_OF = "2017-09-30"
 
@@ -14,7 +16,8 @@ def prices(line, product, table):
         orders = [
             line("ann", "o1", "2017-09-01", line_number=i + 1, **row) for i, row in enumerate(lines)
         ]
-        found = build_prices(table("orders", orders), table("products", products), AS_OF)
+        lines = build_lines(table("orders", orders), table("products", products), AS_OF)
+        found = aggregate(module.RELATIONS[0], lines, module.FEATURES)
         return found.to_pandas().loc[0]
 
     return make

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from src.data.contract import check_table
-from src.data.tables import TABLES
-from src.features import LifecycleRules, build_profiles
+from src.features import LifecycleRules, build_profiles, profiles_contract
+from src.features.families import CORE
 
 AS_OF = "2017-09-30"  # a Saturday
 
@@ -114,13 +114,13 @@ def test_only_customers_with_an_order_by_the_date_are_described(profiles):
 
 def test_columns_and_types_keep_the_contract(rows, shop):
     profiles = build_profiles(*shop(**rows), AS_OF)
-    assert list(profiles.columns) == TABLES["profiles"].column_names
-    assert check_table(TABLES["profiles"], profiles) == 2
+    assert list(profiles.columns) == profiles_contract(CORE).column_names
+    assert check_table(profiles_contract(CORE), profiles) == 2
 
 
 def test_shop_without_products_people_events_or_history_is_still_described(line, shop):
     profiles = build_profiles(*shop([line("ann", "o1", "2017-09-30 18:00")]), AS_OF)
-    assert check_table(TABLES["profiles"], profiles) == 1
+    assert check_table(profiles_contract(CORE), profiles) == 1
     assert profiles.to_pandas().loc[0, ["r_score", "f_score", "m_score"]].tolist() == [1, 1, 1]
 
 

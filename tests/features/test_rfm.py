@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from src.features.rfm import add_rfm_scores
+from src.features.rfm import score
 
 
 @pytest.fixture
@@ -19,7 +19,12 @@ def scores(engine):
             ),
             overwrite=True,
         )
-        return add_rfm_scores(rfm, n_bins).order_by("customer_id").to_pandas()
+        scored = rfm.mutate(
+            r_score=score(-rfm.recency_days, n_bins),
+            f_score=score(rfm.frequency, n_bins),
+            m_score=score(rfm.monetary_value, n_bins),
+        )
+        return scored.order_by("customer_id").to_pandas()
 
     return make
 

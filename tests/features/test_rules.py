@@ -1,5 +1,7 @@
 import contextlib
 import re
+import sys
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,12 +9,12 @@ import ibis
 import pandas as pd
 import pytest
 
-from src.data.tables import table_contract
-from src.errors import ParameterError
-from src.features.rule_text import FUNCTIONS
-from src.features.rules import compile_rule
+from src.features.rule_text import FUNCTIONS, RuleError
+from src.features.rules import compile_rule, find_thresholds, read_rule
+from src.features.tags import rule_columns
+from tests.features.hostile_rules import HOSTILE
 
-PROFILES = ibis.table({c.name: c.type for c in table_contract("profiles").columns}, name="profiles")
+COLUMNS = rule_columns()
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +27,15 @@ def profiles(engine):
         "gap_mean_days": [2.0, None, 10.0, 0.0],
         "lifecycle": ["active", "new", "slipping", "lapsed"],
         "top_department": ["FUEL", None, "it's", "MEAT"],
+        "has_consent": [True, False, None, True],
     }
     return engine.create_table("rule_profiles", pd.DataFrame(rows), overwrite=True)
+
+
+def chosen(profiles, text) -> str:
+    rule = read_rule(text, profiles.schema())
+    condition = compile_rule(rule, profiles, find_thresholds([rule], profiles))
+    return "".join(sorted(profiles.filter(condition).customer_id.execute()))
 
 
 @pytest.mark.parametrize(
@@ -54,106 +63,93 @@ def profiles(engine):
         ("spend_365_value >= quantile(spend_365_value, 0.5)", "ac"),
         ("spend_365_value > QUANTILE(spend_365_value, 0.75)", "a"),
         ("spend_365_value > 1.5 * quantile(spend_365_value, 0.5) AND frequency >= 3", "a"),
+        # gaps 0 2 10, one missing: the median is 2
+        ("gap_mean_days >= quantile(gap_mean_days, 0.50)", "ac"),
         ("frequency * 100 > 899", "a"),  # no narrow integers
+        ("recency_days" + " * recency_days" * 8 + " > 1e23", "d"),  # 400^9, beyond 64 bits
         ("spend_365_value > 1e1", "abc"),
         ("true = (frequency = 1)", "b"),
+        ("has_consent", "ad"),
+        ("not has_consent and frequency > 0", "b"),
         ("recency_days < 40\n  and frequency > 1", "a"),
+        (" or ".join(["frequency = 1"] * 55), "b"),  # long, but not deep
     ],
 )
 def test_rule_selects_whom_it_says(profiles, rule, who):
-    chosen = profiles.filter(compile_rule(rule, profiles)).customer_id.execute()
-    assert "".join(sorted(chosen)) == who
+    assert chosen(profiles, rule) == who
 
 
-BAD = {
-    "unknown column": ("recency_dys < 30", "'recency_dys' at position 1; did you mean 'recency_d"),
-    "column in capitals": ("Frequency > 1", "did you mean 'frequency'?"),
-    "far column": (
-        "frequency > 1 and zzz > 2",
-        "'zzz' at position 19; see docs/data_dictionary.md",
-    ),
-    "identifier": ("customer_id = 'a'", "'customer_id' at position 1"),
-    "date": ("as_of_date = '2017-01-01'", "'as_of_date' at position 1"),
-    "unknown function": ("frequency > quantil(frequency, 0.9)", "did you mean 'quantile'?"),
-    "aggregate": ("spend_365_value > sum(spend_365_value)", "'sum' at position 19; use one of"),
-    "random": ("frequency > random()", "'random' at position 13"),
-    "file reader": ("frequency > read_text('/etc/passwd')", "'read_text' at position 13"),
-    "subquery": ("frequency > (select 1)", "'select' at position 14"),
-    "union": ("frequency > 1 union all frequency", "'union' at position 15"),
-    "second statement": ("frequency > 1; drop table orders", "';' at position 14"),
-    "line comment": ("frequency > 1 -- and recency_days < 3", "no comment"),
-    "block comment": ("frequency /* hm */ > 1", "no comment"),
-    "open comment": ("frequency > 1 /* hm", "at position 15"),
-    "open quote": ("lifecycle = 'new", "at position 13; write texts as 'text'"),
-    "double quotes": ('lifecycle = "new"', "'new' at position 13"),
-    "case": ("case when frequency > 1 then true end", "'case' at position 1"),
-    "cast": ("frequency::text = '1'", "'::' at position 10"),
-    "like": ("top_department like 'A%'", "'like' at position 16"),
-    "table name": ("profiles.frequency > 1", "'profiles' at position 1"),
-    "bracket": ("frequency[1] > 1", "'[' at position 10"),
-    "parameter": ("frequency > ?", "'?' at position 13"),
-    "bare fraction": ("discount_share > .5", "'.' at position 18"),
-    "power": ("frequency ^ 2 > 4", "'^' at position 11"),
-    "modulo": ("frequency % 2 = 0", "'%' at position 11"),
-    "concatenation": ("lifecycle || 'x' = 'newx'", "'||' at position 11"),
-    "interval": ("recency_days < interval '3 days'", "'interval' at position 16"),
-    "alias": ("frequency > 1 as frequency", "'as' at position 15"),
-    "hidden alias": ("frequency > 1 recency_days", "AS recency_days"),
-    "star": ("* > frequency", "'*' at position 1"),
-    "stops early": ("frequency >", "a gap or a stray word at position 11"),
-    "doubled or": ("frequency > 1 or or recency_days < 2", "a stray word at position"),
-    "open bracket": ("(frequency > 1", "a complete condition"),
-    "closing bracket": ("frequency > 1)", "a complete condition"),
-    "two arguments": ("abs(frequency, 2) > 1", "a complete condition"),
-    "no argument": ("frequency > coalesce()", "a complete condition"),
-    "value": ("frequency", "a condition, found frequency (a number) at position 1"),
-    "sum as condition": ("frequency + 1", "(a number) at position 1"),
-    "text as number": ("frequency > '3'", "a number, found '3' (a text) at position 13"),
-    "number as text": ("lifecycle = 3", "a text, found 3 (a number) at position 13"),
-    "number and condition": ("frequency and recency_days > 1", "a condition, found frequency"),
-    "not of a number": ("not frequency", "a condition, found frequency (a number) at position 5"),
-    "minus of a text": ("-lifecycle = 'x'", "a number, found lifecycle (a text) at position 2"),
-    "text between": ("frequency between 'a' and 3", "found 'a' (a text) at position 19"),
-    "mixed list": ("frequency in (1, 'b')", "found 'b' (a text) at position 18"),
-    "mixed choice": ("coalesce(lifecycle, 3) = 'x'", "a text, found 3 (a number)"),
-    "unknown stage": (
-        "lifecycle = 'slippin'",
-        "'slippin' at position 13; did you mean 'slipping'?",
-    ),
-    "unknown stage in list": ("lifecycle in ('new', 'gone')", "'gone' at position 22; use one of"),
-    "empty list": ("frequency in ()", "a list of values after `in`"),
-    "list of one without brackets": ("frequency in 3", "a list of values after `in`"),
-    "list of a list": ("frequency in ((1, 2))", "at position"),
-    "tuple": ("(frequency, recency_days) = (1, 2)", "at position"),
-    "equals null": ("gap_mean_days = null", "write `is null` or `is not null`"),
-    "is true": ("(frequency > 1) is true", "null after `is`"),
-    "quantile without share": (
-        "frequency > quantile(frequency)",
-        "a gap or a stray word at position 31",
-    ),
-    "quantile above one": ("frequency > quantile(frequency, 90)", "a share from 0 to 1"),
-    "quantile of a sum": ("frequency > quantile(frequency + 1, 0.9)", "a column and a share"),
-    "quantile of a text": ("frequency > quantile(lifecycle, 0.9)", "a number, found lifecycle"),
-    "quantile by column": ("frequency > quantile(frequency, discount_share)", "a share from 0"),
-    "infinite": ("frequency < 1e999", "a finite number, found 1e999 at position 13"),
-    "no column": ("1 = 1", "a condition on a column"),
-    "empty": ("", "a condition on a column"),
-    "template": ("frequency > {{ 3 }}", "'{' at position 13"),
-    "curly quotes": ("lifecycle = ‘new’", "at position 13"),
-    "too long": ("frequency > 1 and " * 40, "at most 500 characters"),
-    "too deep": (" or ".join(["frequency = 1"] * 25), "at most 20 levels"),
-    "deep brackets": ("(" * 200 + "frequency" + ")" * 200, "levels"),
-    "deep not": ("not " * 110 + "frequency = 1", "levels"),
-}
+def test_quantile_of_a_column_without_values_selects_nobody(engine):
+    rows = {"customer_id": ["a", "b"], "frequency": [1.0, 2.0], "gap": [None, None]}
+    schema = {"customer_id": "string", "frequency": "float64", "gap": "float64"}
+    nothing = engine.create_table("no_gaps", pd.DataFrame(rows), schema=schema, overwrite=True)
+    assert chosen(nothing, "frequency >= quantile(gap, 0.5)") == ""
+    assert chosen(nothing, "frequency >= coalesce(quantile(gap, 0.5), 2)") == "b"
 
 
-@pytest.mark.parametrize(("rule", "telling"), BAD.values(), ids=BAD)
-def test_bad_rule_is_refused_in_one_sentence_that_says_where_and_how(rule, telling):
-    with pytest.raises(ParameterError, match=re.escape(telling)) as caught:
-        compile_rule(rule, PROFILES)
+def test_thresholds_are_looked_up_once_for_all_rules(profiles):
+    texts = [
+        "frequency > quantile(frequency, 0.5)",
+        "frequency > QUANTILE(frequency, 0.50) or spend_365_value > quantile(spend_365_value, 1)",
+    ]
+    rules = [read_rule(text, profiles.schema()) for text in texts]
+    assert find_thresholds(rules, profiles) == {
+        "quantile(frequency, 0.5)": 2.5,  # of 1 2 3 9
+        "quantile(spend_365_value, 1.0)": 100.0,
+    }
+    assert find_thresholds([read_rule("frequency > 1", profiles.schema())], profiles) == {}
+
+
+def test_every_part_of_a_rule_knows_its_text():
+    text = "not (frequency  in (1, 2)) and -abs(r_score) < 3 or lifecycle is not null"
+    found = {node.meta["text"] for node in read_rule(text, COLUMNS).tree.dfs()}
+    assert found >= {
+        "not (frequency  in (1, 2))",
+        "(frequency  in (1, 2))",
+        "frequency  in (1, 2)",
+        "-abs(r_score) < 3",
+        "-abs(r_score)",
+        "abs(r_score)",
+        "lifecycle is not null",
+        text,
+    }
+
+
+def test_columns_of_other_types_are_not_for_rules():
+    columns = ibis.schema({"frequency": "int64", "born": "date", "seen_at": "timestamp"})
+    for text in ("born > '2000-01-01'", "seen_at is null"):
+        with pytest.raises(RuleError, match="Expected a column of profiles"):
+            read_rule(text, columns)
+
+
+def test_there_are_a_hundred_hostile_rules():
+    assert len({rule for rule, *_ in HOSTILE.values()}) >= 100
+
+
+@pytest.mark.parametrize(("rule", "position", "telling"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_rule_is_refused_at_its_place_with_a_remedy_soon_and_shallow(
+    rule, position, telling
+):
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(_depth() + 450)
+    started = time.perf_counter()
+    try:
+        with pytest.raises(RuleError, match=re.escape(telling)) as caught:
+            read_rule(rule, COLUMNS)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert time.perf_counter() - started < 1
+    assert caught.value.position == position
     text = str(caught.value)
-    assert re.fullmatch(r"Expected .+, found .+ at position \d+; .+[.?]", text, re.DOTALL)
-    assert "\n" not in text
+    assert re.fullmatch(r"Expected .+, found .+ at position \d+; .+[.?]", text)
+    assert text.isprintable()
+
+
+def _depth() -> int:
+    frame, n = sys._getframe(), 0
+    while frame:
+        frame, n = frame.f_back, n + 1
+    return n
 
 
 WORDS = st.sampled_from(
@@ -165,8 +161,23 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.one_of(st.lists(WORDS, max_size=12).map(" ".join), st.text(max_size=30)))
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.lists(WORDS, max_size=12).map(" ".join),
+        st.lists(WORDS, min_size=100, max_size=150).map(" ".join),
+        st.tuples(WORDS, WORDS, WORDS).map(lambda some: (" ".join(some) + " ") * 60),
+        st.text(max_size=30),
+    )
+)
 def test_any_text_is_either_a_condition_or_refused(rule):
-    with contextlib.suppress(ParameterError):
-        assert compile_rule(rule, PROFILES).type().is_boolean()
+    with contextlib.suppress(RuleError):
+        read = read_rule(rule, COLUMNS)
+        assert compile_rule(read, ibis.table(COLUMNS), dict.fromkeys(_names(read), 1.0)) is not None
+
+
+def _names(read):
+    return [
+        f"quantile({node.this.name}, {float(node.args['quantile'].name)!r})"
+        for node in read.quantiles
+    ]

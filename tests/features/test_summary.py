@@ -1,4 +1,3 @@
-import pandas as pd
 import pytest
 
 from src.features import build_interests, build_profiles, build_tags, summary
@@ -50,9 +49,18 @@ def test_top_share_is_read_off_the_curve(profiles, top, share):
     assert found == pytest.approx(share, abs=1e-12)
 
 
+def test_how_few_bring_half_is_read_off_the_curve(profiles):
+    curve = summary.estimate_concentration(profiles)  # ann alone brings half
+    assert summary.describe_concentration(curve) == (
+        "The best 25% of customers bring 50% of the spend of 365 days."
+    )
+
+
 def test_nobody_spent_anything(line, shop):
     profiles = build_profiles(*shop([line("ann", "o1", "2017-09-01", value=0)]), AS_OF)
-    assert summary.top_spend_share(summary.estimate_concentration(profiles)) == 0
+    curve = summary.estimate_concentration(profiles)
+    assert summary.top_spend_share(curve) == 0
+    assert summary.describe_concentration(curve).startswith("**No curve:**")
 
 
 def test_stages_of_life_are_all_there_in_order(profiles):
@@ -76,38 +84,12 @@ def test_departments_are_ranked_by_spend(tables):
     assert found["customer_share"].tolist() == [0.5, 0.5]
 
 
-def test_coverage_says_what_was_left_out(profiles, tables):
-    coverage = summary.build_coverage(profiles, tables[3], tables[4], AS_OF)
-    found = coverage.set_index("family")
-    assert found["n_customers"].to_dict() == {
-        "departments": 3,
-        "private brand": 3,
-        "rhythm of orders": 0,  # nobody came on two days
-        "coupons redeemed": 0,  # the only one lies in the future
-        "past campaigns": 0,
-        "demographics": 1,
-    }
-    text = summary.describe_coverage(coverage)
-    assert ":** rhythm of orders, coupons redeemed, past campaigns. " in text
-
-
-def test_source_that_speaks_of_nobody_described_is_not_empty(profiles, tables, event, table):
-    events = table("events", [event("ann", "2016-01-01")])  # older than the window
-    coverage = summary.build_coverage(profiles, events, tables[4], AS_OF).set_index("family")
-    assert not coverage.loc["coupons redeemed", "is_empty"]
-
-
-def test_full_coverage_leaves_nothing_out():
-    coverage = pd.DataFrame({"family": ["a"], "is_empty": [False]})
-    assert summary.describe_coverage(coverage).startswith("Nothing is left out")
-
-
 def test_tags_of_nobody_are_counted_too(profiles):
     rules = tuple(
         TagRule(name=name, meaning="m", rule=rule, owner="o")
         for name, rule in {"none": "frequency > 9", "all": "frequency > 0"}.items()
     )
-    counts = summary.count_tags(build_tags(profiles, rules), rules, n_customers=4)
+    counts = summary.count_tags(build_tags(profiles, rules, AS_OF).tags, rules, n_customers=4)
     assert counts["tag"].tolist() == ["all", "none"]
     assert counts["n_customers"].tolist() == [4, 0]
     assert counts["customer_share"].tolist() == [1.0, 0.0]
@@ -116,4 +98,11 @@ def test_tags_of_nobody_are_counted_too(profiles):
 def test_base_has_quartiles(profiles):
     base = summary.summarise_base(profiles)
     # frequencies 1 1 1 2
-    assert base.loc["orders so far"].tolist() == [1, 1, 1.25]
+    assert base.loc["orders so far"].tolist() == [4, 1, 1, 1.25]
+
+
+def test_base_says_for_how_many_a_measure_is_known(profiles):
+    base = summary.summarise_base(profiles)
+    assert base.columns.tolist() == ["customers", "25 %", "median", "75 %"]
+    assert base.loc["mean days between orders", "customers"] == 0  # nobody came on two days
+    assert base.loc["days since the last order", "customers"] == 4

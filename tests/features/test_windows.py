@@ -1,7 +1,8 @@
 import ibis
 import pytest
 
-from src.features.windows import build_baskets, value_of, window_metrics
+from src.features.measure import aggregate
+from src.features.windows import FEATURES, RELATIONS, build_baskets, value_of
 
 AS_OF = "2017-09-30"
 
@@ -50,7 +51,7 @@ def test_lines_of_one_order_are_one_basket(line, table):
 def test_windows_end_where_they_say(line, table, days_ago, inside):
     day = f"{(ibis.date(AS_OF) - ibis.interval(days=days_ago)).execute():%Y-%m-%d}"
     baskets = build_baskets(table("orders", [line("ann", "o1", f"{day} 00:00")]), AS_OF)
-    found = baskets.group_by("customer_id").agg(**window_metrics(baskets))
+    found = aggregate(RELATIONS[0], baskets, FEATURES)
     row = found.to_pandas().loc[0]
     names = ["n_orders_30", "n_orders_90", "n_orders_365", "spend_prior_90_value"]
     assert [name for name in names if row[name] > 0] == inside
