@@ -15,6 +15,7 @@ import typer
 from src.errors import ConfigurationError, MarketingError
 from src.source_commands import source_app
 from src.stage import PROJECT_ROOT
+from src.tag_commands import tag_app
 
 if TYPE_CHECKING:
     from src.ledger import Ledger
@@ -30,6 +31,7 @@ app = typer.Typer(
 unknown = typer.Typer(help="Messages of which it is not known whether they went out.")
 app.add_typer(unknown, name="unknown", no_args_is_help=True)
 app.add_typer(source_app, name="source", no_args_is_help=True)
+app.add_typer(tag_app, name="tags", no_args_is_help=True)
 console = Console(stderr=True, highlight=False)
 
 _RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]

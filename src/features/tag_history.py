@@ -1,0 +1,190 @@
+"""Since when a customer carries a tag, until when, and who carries what now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import ibis
+from ibis.expr.types import DateValue, Table
+import pandas as pd
+
+from src.features.rule_text import Rule
+from src.features.rules import find_thresholds, read_rule
+from src.features.tag_changes import (
+    EarlierTags,
+    describe_rules,
+    find_changes,
+    unchanged_tags,
+)
+from src.features.tag_holders import find_holders
+from src.features.tags import TagRule, rule_columns
+
+__all__ = ["TagTables", "build_tags", "carried_tags", "continue_history", "read_known_rules"]
+
+_PAIR = ("customer_id", "tag")
+_COLUMNS = (*_PAIR, "entered_date", "expires_date", "left_date")
+
+
+@dataclass(frozen=True)
+class TagTables:
+    """What 03 writes about tags.
+
+    Parameters
+    ----------
+    tags, history : ibis.Table
+        Contents of ``tags`` and ``tag_history``, lazy.
+    rules : DataFrame
+        Contents of ``tag_rules``.
+    judged_anew : tuple of str
+        Tags whose rule was judged for every customer; the others only for customers of whom
+        something changed.
+    left_out : tuple of str
+        Tags that nobody carries because `profiles` lacks a column of their rule.
+    """
+
+    tags: Table
+    history: Table
+    rules: pd.DataFrame
+    judged_anew: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def build_tags(
+    profiles: Table,
+    rules: tuple[TagRule, ...],
+    as_of_date: str,
+    earlier: EarlierTags | None = None,
+) -> TagTables:
+    """Give each customer the tags whose rules hold, and go on with their history.
+
+    Quantiles in rules are those of the customers in `profiles`. A rule over a feature that this
+    run did not compute holds for nobody. With an earlier run, only what changed since is judged;
+    see `find_changes`.
+
+    Parameters
+    ----------
+    profiles : ibis.Table
+        One row per customer.
+    rules : tuple of TagRule
+        From `read_tag_rules`.
+    as_of_date : str
+        ISO date of `profiles`.
+    earlier : EarlierTags, optional
+        A run of the same shop, as of this date or before; without, everybody enters now.
+
+    Returns
+    -------
+    TagTables
+        The tables; the same again from the same inputs, also with a run of this very date as
+        the earlier one.
+    """
+    read = read_known_rules(rules, profiles)
+    thresholds = find_thresholds(read.values(), profiles)
+    described = describe_rules(rules, read, thresholds)
+    if earlier is None:
+        unchanged: list[str] = []
+        changes = find_holders(profiles, read, thresholds).mutate(holds=True)
+    else:
+        unchanged = unchanged_tags(described, read, profiles, earlier)
+        changes = find_changes(profiles, read, thresholds, earlier, unchanged)
+    before = earlier.history if earlier else None
+    history = continue_history(before, changes.cache(), rules, as_of_date)
+    return TagTables(
+        tags=carried_tags(history, as_of_date),
+        history=history,
+        rules=described,
+        judged_anew=tuple(tag for tag in read if tag not in unchanged),
+        left_out=tuple(rule.name for rule in rules if rule.name not in read),
+    )
+
+
+def read_known_rules(rules: Iterable[TagRule], profiles: Table) -> dict[str, Rule]:
+    """Read the rules, by tag, that name only columns which `profiles` has."""
+    columns = ibis.schema(dict(rule_columns()) | dict(profiles.schema()))
+    read = {rule.name: read_rule(rule.rule, columns) for rule in rules}
+    return {tag: rule for tag, rule in read.items() if {*rule.columns} <= {*profiles.columns}}
+
+
+def continue_history(
+    history: Table | None, changes: Table, rules: Iterable[TagRule], as_of_date: str
+) -> Table:
+    """Close what is left, open what is entered.
+
+    A row is a time during which a rule held without a break, as far as runs looked. What
+    happened on the as-of date itself in an earlier run is taken back first: of several runs
+    of one date, the last counts.
+
+    Parameters
+    ----------
+    history : ibis.Table or None
+        ``tag_history`` of an earlier run; None where there is none.
+    changes : ibis.Table
+        From `find_changes`: `customer_id`, `tag`, `holds`.
+    rules : iterable of TagRule
+        Say when open rows expire; those that were closed keep what they had.
+    as_of_date : str
+        ISO date on which the changes were found.
+
+    Returns
+    -------
+    ibis.Table
+        `customer_id`, `tag`, `entered_date`, `expires_date` and `left_date` (missing where it
+        never expires, and while the rule holds).
+    """
+    today = ibis.date(as_of_date)
+    entered = changes.filter(changes.holds).select(*_PAIR)
+    if history is None:
+        return _opened(entered, rules, today)
+    is_live = history.left_date.isnull() | (history.left_date == today)
+    live, closed = history.filter(is_live), history.filter(~is_live)
+    found = live.left_join(changes, _PAIR)
+    left_date = ibis.cases(
+        (found.holds, ibis.null("date")), (~found.holds, today), else_=found.left_date
+    )
+    found = found.select(*_PAIR, "entered_date", "expires_date", left_date=left_date)
+    found = found.filter(found.left_date.isnull() | (found.entered_date < today))
+    still, gone = found.filter(found.left_date.isnull()), found.filter(found.left_date.notnull())
+    still = still.mutate(expires_date=_expiry(still, rules))
+    opened = _opened(entered.anti_join(live, _PAIR), rules, today)
+    parts = (closed, gone, still, opened)
+    return ibis.union(*(part.select(*_COLUMNS) for part in parts))
+
+
+def _opened(entered: Table, rules: Iterable[TagRule], today: DateValue) -> Table:
+    opened = entered.mutate(entered_date=today)
+    return opened.mutate(expires_date=_expiry(opened, rules), left_date=ibis.null("date")).select(
+        *_COLUMNS
+    )
+
+
+def _expiry(table: Table, rules: Iterable[TagRule]) -> DateValue:
+    """First day on which a tag is no longer carried; the file counts as it stands now."""
+    days = {rule.name: rule.expires_days for rule in rules if rule.expires_days is not None}
+    entered_at = table.entered_date.cast("timestamp")  # DuckDB makes a time of date + interval
+    cases = [
+        (table.tag == tag, (entered_at + ibis.interval(days=n)).date()) for tag, n in days.items()
+    ]
+    return ibis.cases(*cases, else_=ibis.null("date")) if cases else ibis.null("date")
+
+
+def carried_tags(history: Table, as_of_date: str) -> Table:
+    """Say who carries what on a date: rules that hold, of tags that have not expired.
+
+    Parameters
+    ----------
+    history : ibis.Table
+        From `continue_history`, of that date.
+    as_of_date : str
+        ISO date.
+
+    Returns
+    -------
+    ibis.Table
+        Contents of ``tags``: `customer_id`, `tag`, `as_of_date`, `entered_date`,
+        `expires_date`.
+    """
+    today = ibis.date(as_of_date)
+    is_valid = history.expires_date.isnull() | (history.expires_date > today)
+    carried = history.filter(history.left_date.isnull() & is_valid)
+    return carried.select(*_PAIR, "entered_date", "expires_date", as_of_date=today).select(
+        *_PAIR, "as_of_date", "entered_date", "expires_date"
+    )
