@@ -12,13 +12,9 @@ from src.figure import ACCENT, COLORS, MUTED, new_axes, new_row
 
 __all__ = [
     "plot_concentration",
-    "plot_departments",
-    "plot_lifecycle",
     "plot_rfm_grid",
     "plot_tags",
 ]
-
-_N_DEPARTMENTS = 10
 
 
 def plot_rfm_grid(grid: pd.DataFrame) -> Figure:
@@ -63,16 +59,18 @@ def _draw_grid(ax: Axes, grid: pd.DataFrame, column: str) -> None:
     ax.spines[:].set_visible(False)
 
 
-def plot_concentration(curve: pd.DataFrame, top_share: float = 0.2) -> Axes:
+def plot_concentration(curve: pd.DataFrame, top_share: float = 0.2) -> Axes | None:
     """Draw how much of the spend the best customers bring.
 
     Parameters
     ----------
     curve : pandas.DataFrame
-        From `estimate_concentration`.
+        From `estimate_concentration`. Where nobody spent anything, nothing is drawn.
     top_share : float, default 0.2
         Share of customers in the title.
     """
+    if not curve["spend_share"].max():
+        return None
     share = top_spend_share(curve, top_share)
     ax = new_axes(
         f"The top {top_share:.0%} of customers bring {share:.0%} of the spend",
@@ -94,83 +92,18 @@ def _use_percent(ax: Axes, which: str) -> None:
         getattr(ax, f"{name}axis").set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def plot_lifecycle(lifecycle: pd.DataFrame) -> Axes:
-    """Draw customers and spend by stage of life.
-
-    Parameters
-    ----------
-    lifecycle : pandas.DataFrame
-        From `count_lifecycle`.
-    """
-    shares = lifecycle.set_index("lifecycle")
-    message = (
-        f"{shares.loc['active', 'customer_share']:.1%} of customers are active; "
-        f"{shares.loc['slipping', 'customer_share']:.1%} are slipping, with "
-        f"{shares.loc['slipping', 'spend_share']:.1%} of the spend"
-    )
-    ax = new_axes(message, "stage of life", "share of all")
-    place = np.arange(len(shares))
-    for shift, column, label, color in (
-        (-0.19, "customer_share", "customers", ACCENT),
-        (0.19, "spend_share", "spend in 365 days", COLORS[1]),
-    ):
-        bars = ax.bar(place + shift, shares[column], width=0.36, label=label, color=color)
-        ax.bar_label(bars, [f"{share:.1%}" for share in shares[column]], padding=2, fontsize=9)
-    ax.set_xticks(place, shares.index)
-    ax.grid(visible=False, axis="x")
-    ax.margins(y=0.12)
-    _use_percent(ax, "y")
-    ax.legend(frameon=False)
-    return ax
-
-
-def plot_departments(departments: pd.DataFrame) -> Axes:
-    """Draw the departments with most spend, and how many customers they reach.
-
-    Parameters
-    ----------
-    departments : pandas.DataFrame
-        From `summarise_departments`; may be empty.
-    """
-    shown = departments.head(_N_DEPARTMENTS).iloc[::-1]
-    ax = new_axes(_department_message(departments), "share of all", "department", size=(7.2, 4.2))
-    bars = ax.barh(shown["department"], shown["spend_share"], color=ACCENT, label="spend")
-    ax.bar_label(bars, [f"{share:.1%}" for share in shown["spend_share"]], padding=3, fontsize=9)
-    ax.plot(
-        shown["customer_share"],
-        shown["department"],
-        "D",
-        color=COLORS[1],
-        label="customers who bought there",
-    )
-    ax.set_xlim(0, 1.04)
-    ax.grid(visible=False, axis="y")
-    _use_percent(ax, "x")
-    if len(shown):
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
-    else:
-        ax.set_yticks([])
-    return ax
-
-
-def _department_message(departments: pd.DataFrame) -> str:
-    if departments.empty:
-        return "No department is known for any product bought"
-    first = departments.iloc[0]
-    reach = f"{first['customer_share']:.0%} of customers buy there"
-    return f"{first['department']} takes {first['spend_share']:.0%} of the spend; {reach}"
-
-
-def plot_tags(counts: pd.DataFrame, tagged_share: float) -> Axes:
+def plot_tags(counts: pd.DataFrame, tagged_share: float) -> Axes | None:
     """Draw the size of every tag.
 
     Parameters
     ----------
     counts : pandas.DataFrame
-        From `count_tags`.
+        From `count_tags`. Where no tag has a carrier, nothing is drawn.
     tagged_share : float
         Share of customers with at least one tag.
     """
+    if not counts["n_customers"].sum():
+        return None
     shown = counts.iloc[::-1]
     ax = new_axes(
         f"{tagged_share:.0%} of customers carry at least one of the {len(counts)} tags",
@@ -180,7 +113,7 @@ def plot_tags(counts: pd.DataFrame, tagged_share: float) -> Axes:
     )
     bars = ax.barh(shown["tag"], shown["n_customers"], color=ACCENT)
     labels = [
-        f"{n} ({share:.1%})"
+        f"{n:,} ({share:.1%})"
         for n, share in zip(shown["n_customers"], shown["customer_share"], strict=True)
     ]
     ax.bar_label(bars, labels, padding=3, fontsize=9)

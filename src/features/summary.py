@@ -5,30 +5,23 @@ from ibis.expr.types import IntegerColumn, Table
 import numpy as np
 import pandas as pd
 
-from src.data.window import known_by
 from src.features.rhythm import LIFECYCLE
 from src.features.tags import TagRule
 
 __all__ = [
-    "build_coverage",
     "count_lifecycle",
     "count_rfm_grid",
     "count_tags",
-    "describe_coverage",
+    "describe_concentration",
     "estimate_concentration",
     "summarise_base",
     "summarise_departments",
     "top_spend_share",
 ]
 
-_DEMOGRAPHICS = (
-    "age_band income_band home_ownership marital_status household_size household_composition "
-    "kids_band"
-).split()
-
 
 def summarise_base(profiles: Table) -> pd.DataFrame:
-    """Describe the base: one row per measure, with quartiles over customers.
+    """Describe the base: one row per measure, with how many have it and its quartiles.
 
     Parameters
     ----------
@@ -38,82 +31,34 @@ def summarise_base(profiles: Table) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Index: the measure with its unit; columns: 25 %, median, 75 %.
+        Index: the measure with its unit; columns: `customers` for whom it is known, 25 %,
+        median, 75 %.
     """
     measures = {
         "recency_days": "days since the last order",
         "frequency": "orders so far",
         "monetary_value": "mean order value, shop currency",
+        "items_per_order": "lines per order",
         "spend_90_value": "spend in 90 days, shop currency",
+        "spend_365_value": "spend in 365 days, shop currency",
         "gap_mean_days": "mean days between orders",
         "discount_share": "share of the price saved by discounts and coupons",
     }
     shares = {"25 %": 0.25, "median": 0.5, "75 %": 0.75}
-    quartiles = profiles.aggregate(
-        [
+    found = profiles.aggregate(
+        [profiles[name].count().name(f"{name} customers") for name in measures]
+        + [
             profiles[name].quantile(share).name(f"{name} {label}")
             for name in measures
             for label, share in shares.items()
         ]
     ).to_pandas()
     rows = {
-        text: {label: quartiles.loc[0, f"{name} {label}"] for label in shares}
+        text: {label: found.loc[0, f"{name} {label}"] for label in ("customers", *shares)}
         for name, text in measures.items()
     }
-    return pd.DataFrame(rows).T.rename_axis("measure")
-
-
-def build_coverage(
-    profiles: Table, events: Table, exposures: Table, as_of_date: str
-) -> pd.DataFrame:
-    """Count for how many customers each optional family of columns says something.
-
-    Parameters
-    ----------
-    profiles, events, exposures : ibis.Table
-        Profiles from `build_profiles`, the others as it was given them.
-    as_of_date : str
-        ISO date; later rows do not count.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per `family`: `n_customers` and `customer_share` it says something about, and
-        whether it `is_empty`, because nothing in its source is known by the date.
-    """
-    has_demographics = ibis.or_(*(profiles[name].notnull() for name in _DEMOGRAPHICS))
-    conditions = {
-        "departments": profiles.top_department.notnull(),
-        "private brand": profiles.private_brand_share.notnull(),
-        "rhythm of orders": profiles.gap_mean_days.notnull(),
-        "coupons redeemed": profiles.n_redemptions_365 > 0,
-        "past campaigns": profiles.n_exposures_365 > 0,
-        "demographics": has_demographics,
-    }
-    counts = profiles.aggregate(
-        n=profiles.count(), **{name: profiles.count(where=c) for name, c in conditions.items()}
-    ).to_pandas()
-    coverage = counts[list(conditions)].T.set_axis(["n_customers"], axis=1).rename_axis("family")
-    coverage["customer_share"] = coverage["n_customers"] / counts.loc[0, "n"]
-    coverage["is_empty"] = coverage["n_customers"] == 0
-    for name, source, column in (
-        ("coupons redeemed", events, "event_at"),
-        ("past campaigns", exposures, "exposed_at"),
-    ):
-        n_rows = known_by(source, column, as_of_date).count().execute()
-        coverage.loc[name, "is_empty"] = n_rows == 0
-    return coverage.reset_index()
-
-
-def describe_coverage(coverage: pd.DataFrame) -> str:
-    """Say in a sentence which families are left out because their source is empty."""
-    left_out = list(coverage.loc[coverage["is_empty"], "family"])
-    if not left_out:
-        return "Nothing is left out: every family of columns has a source that says something."
-    return (
-        f"**Left out, because their source has nothing by this date:** {', '.join(left_out)}. The "
-        "columns stay empty or 0, and a tag that needs them goes to nobody."
-    )
+    base = pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+    return base.astype({"customers": "int64"})
 
 
 def count_rfm_grid(profiles: Table) -> pd.DataFrame:
@@ -190,6 +135,14 @@ def top_spend_share(curve: pd.DataFrame, top_share: float = 0.2) -> float:
         Share of customers; between two points of the curve, the straight line holds.
     """
     return float(np.interp(top_share, [0, *curve["customer_share"]], [0, *curve["spend_share"]]))
+
+
+def describe_concentration(curve: pd.DataFrame, part: float = 0.5) -> str:
+    """Say how few of the customers bring a part of the spend, or that nobody spent anything."""
+    if not curve["spend_share"].max():
+        return "**No curve:** nobody spent anything in 365 days."
+    n_few = np.interp(part, [0, *curve["spend_share"]], [0, *curve["customer_share"]])
+    return f"The best {n_few:.0%} of customers bring {part:.0%} of the spend of 365 days."
 
 
 def summarise_departments(interests: Table, n_customers: int) -> pd.DataFrame:
