@@ -38,6 +38,13 @@ class Calibration:
     knots_raw: tuple[float, ...] = ()
     knots_rate: tuple[float, ...] = ()
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether every raw probability becomes the same."""
+        if self.method == "isotonic":
+            return len(set(self.knots_rate)) == 1
+        return self.method == "platt" and self.slope == 0
+
     def predict(self, raw: np.ndarray) -> np.ndarray:
         """Calibrated probabilities of shape (n,) for raw ones."""
         raw = np.asarray(raw, dtype=float)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from src.data.tables import table_contract
+from src.features.families import BUILT_IN
 
 __all__ = [
     "DEMOGRAPHICS",
@@ -128,8 +128,8 @@ class Design:
     columns : tuple of str
         Numeric columns, log-scaled where they are in `LOGGED`.
     levels : tuple of (str, str)
-        Demographic column and level that get a feature of 0 or 1. An unknown level has none,
-        and counts as all others together.
+        Column and level that get a feature of 0 or 1. An unknown level has none, and counts as
+        all others together.
     """
 
     columns: tuple[str, ...]
@@ -140,17 +140,34 @@ class Design:
         """Names of the features, in order."""
         return [*self.columns, *(f"{column} = {level}" for column, level in self.levels)]
 
+    @property
+    def sources(self) -> list[str]:
+        """Column that each feature comes from, in order."""
+        return [*self.columns, *(column for column, _ in self.levels)]
+
     def transform(self, profiles: pd.DataFrame) -> np.ndarray:
         """Feature matrix of shape (n_customers, n_features); NaN where a number is missing."""
         numbers = log_scaled(profiles, self.columns).to_numpy()
-        flags = [
-            (profiles[column] == level).fillna(False).to_numpy(dtype="float64")
-            for column, level in self.levels
-        ]
-        return np.column_stack([numbers, *flags])
+        return np.column_stack([numbers, *_level_flags(profiles, self.levels)])
 
 
-def fit_design(profiles: pd.DataFrame, columns: tuple[str, ...], min_customers: int = 20) -> Design:
+def _level_flags(profiles: pd.DataFrame, levels: tuple[tuple[str, str], ...]) -> list[np.ndarray]:
+    """Say 1.0 for each customer who has a level; each column is read once."""
+    coded = {column: pd.factorize(profiles[column]) for column, _ in levels}
+    flags = []
+    for column, level in levels:
+        codes, found = coded[column]
+        places = np.flatnonzero(np.asarray(found, dtype=object) == level)
+        flags.append((codes == (places[0] if len(places) else -2)).astype("float64"))
+    return flags
+
+
+def fit_design(
+    profiles: pd.DataFrame,
+    columns: tuple[str, ...],
+    min_customers: int = 20,
+    categories: tuple[str, ...] = DEMOGRAPHICS,
+) -> Design:
     """Choose the features that can tell customers apart.
 
     Parameters
@@ -160,11 +177,18 @@ def fit_design(profiles: pd.DataFrame, columns: tuple[str, ...], min_customers: 
     columns : tuple of str
         Numeric columns allowed; those with fewer than two values are dropped.
     min_customers : int, default 20
-        A demographic level needs so many customers that have it, and as many that do not.
+        A level needs so many customers that have it, and as many that do not.
+    categories : tuple of str
+        Columns of texts whose levels may become features.
+
+    Returns
+    -------
+    Design
+        Without any feature where no column differs between customers.
     """
     varied = tuple(name for name in columns if profiles[name].nunique() > 1)
     levels = []
-    for column in DEMOGRAPHICS:
+    for column in categories:
         counts = profiles[column].value_counts()
         kept = (counts >= min_customers) & (counts <= len(profiles) - min_customers)
         levels += [(column, str(level)) for level in sorted(counts.index[kept])]
@@ -172,7 +196,7 @@ def fit_design(profiles: pd.DataFrame, columns: tuple[str, ...], min_customers: 
 
 
 def column_words(feature: str) -> str:
-    """Say a feature in the words of the data dictionary.
+    """Say a feature in the words of the feature catalogue.
 
     Examples
     --------
@@ -182,6 +206,6 @@ def column_words(feature: str) -> str:
     column, _, level = feature.partition(" = ")
     if level:
         return f"{column.replace('_', ' ')}: {level}"
-    meanings = {known.name: known.meaning for known in table_contract("profiles").columns}
+    meanings = {known.name: known.meaning for known in BUILT_IN.features}
     words = (meanings | _WORDS).get(column, column.replace("_", " ")).rstrip(".")
     return words[0].lower() + words[1:]

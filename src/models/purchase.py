@@ -2,23 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from src.models.calibration import Calibration, cross_calibrate
 from src.models.purchase_candidates import CANDIDATES, Candidate
+from src.models.purchase_reasons import NO_REASON, explain_scores
 from src.models.splits import HAS_ORDERED, customer_numbers
+from src.models.store import ModelParts
 
 __all__ = [
     "PurchaseModel",
     "fit_purchase",
     "label_array",
-    "read_model",
+    "model_from",
+    "model_parts",
     "score_customers",
-    "write_model",
 ]
 
 _N_FOLDS = 5
@@ -35,6 +35,12 @@ class PurchaseModel:
     def predict(self, profiles: pd.DataFrame) -> np.ndarray:
         """Calibrated probability of an order for each customer, shape (n,)."""
         return np.clip(self.calibration.predict(self.candidate.predict(profiles)), 0.0, 1.0)
+
+    def explain(self, profiles: pd.DataFrame) -> pd.Series:
+        """Reason for each customer's probability in words; see `explain_scores`."""
+        if self.calibration.is_flat:
+            return pd.Series(NO_REASON, index=profiles.index, dtype="str")
+        return explain_scores(self.candidate, profiles)
 
 
 def label_array(snapshot: pd.DataFrame) -> np.ndarray:
@@ -82,12 +88,12 @@ def _folds(snapshot: pd.DataFrame) -> np.ndarray:
 
 
 def score_customers(model: PurchaseModel, profiles: pd.DataFrame) -> pd.DataFrame:
-    """Score customers as they stand.
+    """Score customers as they stand; any block of them gives the same rows as all at once.
 
     Parameters
     ----------
     model : PurchaseModel
-        As fitted by :func:`fit_champion`.
+        As fitted by :func:`src.models.purchase_comparison.fit_champion`.
     profiles : pandas.DataFrame
         One row per customer.
 
@@ -103,32 +109,28 @@ def score_customers(model: PurchaseModel, profiles: pd.DataFrame) -> pd.DataFram
             "p_purchase": p,
             "p_churn": 1.0 - p,
             "model": model.candidate.name,
+            "reason": model.explain(profiles).to_numpy(),
         }
     )
-    return scores.sort_values("customer_id", ignore_index=True)
+    texts = dict.fromkeys(("customer_id", "model", "reason"), "str")  # also where nobody is
+    return scores.astype(texts).sort_values("customer_id", ignore_index=True)
 
 
-def write_model(model: PurchaseModel, folder: Path) -> None:
-    """Keep a model as `model.json`, its trees as LightGBM text in `trees.txt`; no pickle."""
+def model_parts(model: PurchaseModel) -> ModelParts:
+    """Take a model apart into plain values, its trees as LightGBM's text; no pickle."""
     plain = model.candidate.to_json()
-    trees = folder / "trees.txt"
-    trees.unlink(missing_ok=True)
-    if "trees" in plain:
-        trees.write_text(str(plain.pop("trees")), encoding="utf-8")
+    texts = {"trees": str(plain.pop("trees"))} if "trees" in plain else {}
     content = {
         "candidate": model.candidate.name,
         "parameters": plain,
         "calibration": model.calibration.to_json(),
     }
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    (folder / "model.json").write_text(text, encoding="utf-8")
+    return ModelParts(content, texts)
 
 
-def read_model(folder: Path) -> PurchaseModel:
-    """Make the model that `write_model` kept; it gives the same probabilities."""
-    content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    plain = content["parameters"]
-    if (folder / "trees.txt").exists():
-        plain["trees"] = (folder / "trees.txt").read_text(encoding="utf-8")
-    candidate = CANDIDATES[content["candidate"]].from_json(plain)
+def model_from(parts: ModelParts) -> PurchaseModel:
+    """Make the model that `model_parts` took apart; it gives the same probabilities."""
+    content = parts.plain
+    kind = CANDIDATES[content["candidate"]]
+    candidate = kind.from_json({**content["parameters"], **parts.texts})
     return PurchaseModel(candidate, Calibration.from_json(content["calibration"]))

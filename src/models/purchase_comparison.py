@@ -1,32 +1,21 @@
 """Which candidate to trust: chosen on one snapshot, reported once on a later one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import logging
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from src.errors import ParameterError
-from src.metrics.classification import auc, brier_score, log_losses
-from src.metrics.intervals import (
-    Interval,
-    bootstrap_difference,
-    bootstrap_interval,
-    bootstrap_mean,
-    wilson_interval,
-)
+from src.metrics.classification import log_losses
+from src.metrics.intervals import Interval, bootstrap_difference, wilson_interval
+from src.metrics.resampled import compare_measures
 from src.models.calibration import Calibration
-from src.models.design import purchase_columns
+from src.models.design import DEMOGRAPHICS, purchase_columns
 from src.models.purchase import PurchaseModel, fit_purchase, label_array
-from src.models.purchase_candidates import (
-    CANDIDATES,
-    BaseRate,
-    BoostedTrees,
-    Candidate,
-    LogisticModel,
-    RfmRule,
-)
+from src.models.purchase_candidates import BASELINES, BaseRate, Entry
+from src.models.purchase_search import Search, search_settings
+from src.models.purchase_settings import PurchaseSettings, list_entries
 from src.models.splits import HAS_ORDERED, customer_numbers
 
 __all__ = [
@@ -42,50 +31,8 @@ logger = logging.getLogger(__name__)
 
 _MIN_CLASS = 20
 _REPORT_SALT = "04b_purchase report"
-
-
-@dataclass(frozen=True)
-class PurchaseSettings:
-    """What a marketer may want to change.
-
-    Parameters
-    ----------
-    fit_share : float, default 0.7
-        Share of customers that are fitted on; the figures come from the others.
-    min_customers : int, default 100
-        Customers needed at the earliest snapshot; with fewer a pooled rate is used.
-    min_history_days : int, default 60
-        Days of history needed at the earliest snapshot; with fewer a pooled rate is used.
-    l2_strength : float, default 10.0
-        Ridge penalty of the logistic regression.
-    n_trees : int, default 80
-        Trees of LightGBM.
-    learning_rate : float, default 0.05
-        Share of each tree that is added.
-    n_resamples : int, default 1000
-        Draws of the bootstrap.
-    level : float, default 0.95
-        Level of all intervals.
-    seed : int, default 0
-        Of LightGBM and of the bootstrap.
-    """
-
-    fit_share: float = 0.7
-    min_customers: int = 100
-    min_history_days: int = 60
-    l2_strength: float = 10.0
-    n_trees: int = 80
-    learning_rate: float = 0.05
-    n_resamples: int = 1000
-    level: float = 0.95
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.fit_share < 1:
-            raise ParameterError(
-                f"Expected fit_share between 0 and 1, found {self.fit_share}; some customers must "
-                "be fitted on and some reported on."
-            )
+_DRAW_SALT = "04b_purchase compared"
+_RULES = ("base_rate", *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -96,54 +43,81 @@ class Comparison:
     ----------
     candidates : pandas.DataFrame
         One row per candidate, the plainest first: `candidate`, `calibration`,
-        `validation_log_loss`, and on the test customers `log_loss`, `lower`, `upper`, `brier`,
-        `auc`, and the paired `gain` in log loss over the RFM rule with `gain_lower`,
-        `gain_upper`. Empty where nothing could be compared.
+        `validation_log_loss`. Empty where nothing could be compared.
+    figures : pandas.DataFrame
+        One row per candidate and measure on the test customers, as from
+        :func:`src.metrics.resampled.compare_measures`.
+    test : pandas.DataFrame
+        The test customers, one row each.
     y : array of shape (n_test,)
-        Who ordered among the test customers, 0 or 1.
+        Who ordered among them, 0 or 1.
     p : dict of arrays of shape (n_test,)
         Probability of each candidate for them.
+    baseline : str
+        The rule with the least log loss on validation: what a model must beat.
     contender : str
-        Plainest candidate within one standard error of the least log loss on validation.
+        Candidate that the validation snapshot chose; see `choose_contender`.
     champion : str
-        Candidate that is used: the contender, or the RFM rule if the test does not show the
+        Candidate that is used: the contender, or the baseline if the test does not show the
         contender to be surely better.
     base_rate : Interval
         Share who ordered among all customers at the latest labelled snapshot (Wilson).
-    gain : Interval
-        Log loss of the RFM rule minus that of the contender, nats per test customer.
-    auc : Interval
-        Of the champion on the test customers.
     lack : str
         Why nothing could be compared; empty if it could.
     columns : tuple of str
         Numeric columns allowed as features.
     settings : PurchaseSettings
         As given.
+    entries : dict of Entry
+        Candidates by name, with their settings.
+    searches : list of Search
+        What the search for settings found.
     """
 
     candidates: pd.DataFrame
+    figures: pd.DataFrame
+    test: pd.DataFrame
     y: np.ndarray
     p: dict[str, np.ndarray]
+    baseline: str
     contender: str
     champion: str
     base_rate: Interval
-    gain: Interval
-    auc: Interval
     lack: str
     columns: tuple[str, ...]
     settings: PurchaseSettings
+    entries: dict[str, Entry] = field(default_factory=dict)
+    searches: list[Search] = field(default_factory=list)
 
     @property
     def is_compared(self) -> bool:
         """Whether the data sufficed for a comparison."""
         return not self.lack
 
-    def result(self, column: str) -> float:
-        """Figure of the champion in `candidates`; NaN if nothing was compared."""
+    @property
+    def auc(self) -> Interval:
+        """Of the champion on the test customers."""
+        return self.figure("auc")
+
+    @property
+    def gain(self) -> Interval:
+        """Log loss of the baseline minus that of the contender, nats per test customer."""
+        return self.lead("log_loss", self.contender)
+
+    def figure(self, measure: str, candidate: str = "") -> Interval:
+        """Figure of a candidate, else of the champion; NaN if nothing was compared."""
+        return self._interval(measure, candidate, ("estimate", "lower", "upper"))
+
+    def lead(self, measure: str, candidate: str = "") -> Interval:
+        """Lead of a candidate, else of the champion, over the baseline; above 0 is better."""
+        return self._interval(measure, candidate, ("lead", "lead_lower", "lead_upper"))
+
+    def _interval(self, measure: str, candidate: str, names: tuple[str, ...]) -> Interval:
         if not self.is_compared:
-            return float("nan")
-        return float(self.candidates.set_index("candidate").loc[self.champion, column])
+            return _nothing(self.settings)
+        table = self.figures.set_index(["candidate", "measure"])
+        found = table.loc[(candidate or self.champion, measure), list(names)]
+        return Interval(*(float(value) for value in found), self.settings.level, len(self.y))
 
 
 def lacks(labelled: dict[str, pd.DataFrame], history_days: int, settings: PurchaseSettings) -> str:
@@ -175,6 +149,9 @@ def lacks(labelled: dict[str, pd.DataFrame], history_days: int, settings: Purcha
     n_test = int((~_is_fitted(labelled["test"], settings)).sum())
     if n_test < _MIN_CLASS:
         return f"{n_test} customers are left to report on, and {_MIN_CLASS} are needed"
+    train = labelled["train"][[*purchase_columns(history_days), *DEMOGRAPHICS]]
+    if train.nunique().max() < 2:
+        return "no column that may be looked at differs between the customers"
     return ""
 
 
@@ -188,10 +165,11 @@ def compare_candidates(
 ) -> Comparison:
     """Fit, calibrate and choose on some customers in the past; report on others, later.
 
-    Fitted on the train snapshot, calibrated and chosen on the validation snapshot, by the share
-    `fit_share` of customers. Reported on the test snapshot by the other customers, so that the
-    figures are out of time and out of sample. The test is looked at once, to report, and to ask
-    whether the contender is surely better than the RFM rule.
+    Settings are searched for and candidates fitted on the train snapshot, calibrated and chosen
+    on the validation snapshot, by the share `fit_share` of customers. Reported on the test
+    snapshot by the other customers, so that the figures are out of time and out of sample. The
+    test is looked at once, to report, and to ask whether the contender is surely better than the
+    baseline.
 
     Parameters
     ----------
@@ -204,28 +182,83 @@ def compare_candidates(
     if lack:
         logger.info("compare_candidates: pooled rate, %s", lack)
         return _uncompared(labelled, lack, columns, settings)
-    train, validation = (
-        labelled[role][_is_fitted(labelled[role], settings)] for role in ("train", "validation")
-    )
-    test = labelled["test"][~_is_fitted(labelled["test"], settings)]
+    with threadpool_limits(1):  # sums over threads would differ in the last bit
+        return _compare(
+            *_split(labelled, settings), _rate(labelled["test"], settings), columns, settings
+        )
+
+
+def _compare(
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+    rate: Interval,
+    columns: tuple[str, ...],
+    settings: PurchaseSettings,
+) -> Comparison:
+    entries = list_entries(columns, settings)
+    searches = search_settings(
+        entries, train, label_array(train), settings.search_seconds, settings.n_trials,
+        settings.seed,
+    )  # fmt: skip
+    entries = _with_searched(entries, searches)
+    candidates, losses, p = _fit_all(entries, train, validation, test)
+    baseline = min(BASELINES, key=lambda name: losses[name].mean())
+    contender = choose_contender(losses, settings)
     y = label_array(test)
-    p, losses, methods = {}, {}, []
-    for name in CANDIDATES:
-        model, crossed = fit_purchase(_maker(name, columns, settings), train, validation)
-        p[name] = model.predict(test)
-        losses[name] = log_losses(label_array(validation), crossed)
-        methods.append(model.calibration.method)
-    candidates = pd.DataFrame(
-        {
-            "candidate": list(CANDIDATES),
-            "calibration": methods,
-            "validation_log_loss": [float(values.mean()) for values in losses.values()],
-        }
-    ).join(_test_figures(y, p, settings))
-    contender = choose_contender(losses)
-    return _confirm(
-        candidates, contender, y, p, _rate(labelled["test"], settings), columns, settings
+    figures = compare_measures(y, p, baseline, settings.seed, settings.n_resamples, settings.level)
+    return Comparison(
+        candidates=candidates,
+        figures=figures,
+        test=test,
+        y=y,
+        p=p,
+        baseline=baseline,
+        contender=contender,
+        champion=_confirm(figures, contender, baseline),
+        base_rate=rate,
+        lack="",
+        columns=columns,
+        settings=settings,
+        entries={entry.name: entry for entry in entries},
+        searches=searches,
     )
+
+
+def _fit_all(
+    entries: list[Entry], train: pd.DataFrame, validation: pd.DataFrame, test: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Fit each candidate: its row, its losses on validation, its probabilities on the test."""
+    rows, losses, p = [], {}, {}
+    for entry in entries:
+        model, crossed = fit_purchase(entry.make, train, validation)
+        p[entry.name] = model.predict(test)
+        losses[entry.name] = log_losses(label_array(validation), crossed)
+        rows.append((entry.name, model.calibration.method, float(losses[entry.name].mean())))
+    columns = ["candidate", "calibration", "validation_log_loss"]
+    return pd.DataFrame(rows, columns=columns), losses, p
+
+
+def _split(
+    labelled: dict[str, pd.DataFrame], settings: PurchaseSettings
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Train and validation rows of customers fitted on, test rows of the others."""
+    share = settings.max_customers / max(len(snapshot) for snapshot in labelled.values())
+    train, validation, test = (
+        _draw(labelled[role], share) for role in ("train", "validation", "test")
+    )
+    return (
+        train[_is_fitted(train, settings)],
+        validation[_is_fitted(validation, settings)],
+        test[~_is_fitted(test, settings)],
+    )
+
+
+def _draw(snapshot: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Draw a share of the customers by hash, the same at every snapshot."""
+    if share >= 1:
+        return snapshot
+    return snapshot[customer_numbers(snapshot["customer_id"].tolist(), _DRAW_SALT) < share]
 
 
 def _is_fitted(snapshot: pd.DataFrame, settings: PurchaseSettings) -> np.ndarray:
@@ -234,49 +267,49 @@ def _is_fitted(snapshot: pd.DataFrame, settings: PurchaseSettings) -> np.ndarray
     return numbers < settings.fit_share
 
 
-def _maker(
-    name: str, columns: tuple[str, ...], settings: PurchaseSettings
-) -> Callable[[], Candidate]:
-    makers: dict[str, Callable[[], Candidate]] = {
-        "base_rate": BaseRate,
-        "rfm_rule": RfmRule,
-        "logistic_regression": lambda: LogisticModel(columns, settings.l2_strength),
-        "lightgbm": lambda: BoostedTrees(
-            columns, settings.n_trees, settings.learning_rate, settings.seed
-        ),
-    }
-    return makers[name]
+def _with_searched(entries: list[Entry], searches: list[Search]) -> list[Entry]:
+    """Put what a search improved behind the candidate with its given settings."""
+    found = {search.entry.kind: search.entry for search in searches if search.entry.is_searched}
+    return [
+        one
+        for entry in entries
+        for one in ((entry, found[entry.kind]) if entry.kind in found else (entry,))
+    ]
 
 
-def _test_figures(
-    y: np.ndarray, p: dict[str, np.ndarray], settings: PurchaseSettings
-) -> pd.DataFrame:
-    losses = {name: log_losses(y, p[name]) for name in p}
-    rows = []
-    for name in p:
-        loss = _bootstrap(bootstrap_mean, settings, losses[name])
-        gain = _bootstrap(bootstrap_difference, settings, losses["rfm_rule"], losses[name])
-        rows.append(
-            {
-                "log_loss": loss.estimate,
-                "lower": loss.lower,
-                "upper": loss.upper,
-                "brier": brier_score(y, p[name]),
-                "auc": auc(y, p[name]),
-                "gain": gain.estimate,
-                "gain_lower": gain.lower,
-                "gain_upper": gain.upper,
-            }
+def choose_contender(losses: dict[str, np.ndarray], settings: PurchaseSettings) -> str:
+    """Climb from the plainest candidate: the next takes its place only if it is surely better.
+
+    Parameters
+    ----------
+    losses : dict of arrays of shape (n,)
+        Log loss of each validation customer by candidate, the plainest first. Surely better: the
+        lower end of the mean difference within the same customers (bootstrap) lies above 0.
+    settings : PurchaseSettings
+        Draws, level and seed of the bootstrap.
+
+    Examples
+    --------
+    >>> rough, fine = np.array([0.5, 0.3, 0.5, 0.3]), np.array([0.3, 0.49, 0.3, 0.49])
+    >>> choose_contender({"plain": rough, "elaborate": fine}, PurchaseSettings())
+    'plain'
+    """
+    chosen, *rest = losses
+    for name in rest:
+        lead = bootstrap_difference(
+            losses[chosen], losses[name], settings.seed, settings.n_resamples, settings.level
         )
-    return pd.DataFrame(rows)
+        if lead.lower > 0:
+            chosen = name
+    return chosen
 
 
-def _bootstrap(
-    method: Callable[..., Interval], settings: PurchaseSettings, *arrays: np.ndarray
-) -> Interval:
-    return method(
-        *arrays, seed=settings.seed, n_resamples=settings.n_resamples, level=settings.level
-    )
+def _confirm(figures: pd.DataFrame, contender: str, baseline: str) -> str:
+    """Take the contender, or the baseline where the test does not show a model to be better."""
+    if contender in _RULES:
+        return contender
+    found = figures.set_index(["candidate", "measure"]).loc[(contender, "log_loss")]
+    return contender if found["lead_lower"] > 0 else baseline
 
 
 def _rate(snapshot: pd.DataFrame, settings: PurchaseSettings) -> Interval:
@@ -289,78 +322,22 @@ def _nothing(settings: PurchaseSettings) -> Interval:
     return Interval(float("nan"), float("nan"), float("nan"), settings.level, 0)
 
 
-def choose_contender(losses: dict[str, np.ndarray]) -> str:
-    """Take the plainest candidate that is no more than one standard error behind the best.
-
-    Parameters
-    ----------
-    losses : dict of arrays of shape (n,)
-        Log loss of each validation customer by candidate, the plainest first. The standard
-        error is that of the mean difference to the best within the same customers.
-
-    References
-    ----------
-    .. Breiman, L. et al. (1984). Classification and Regression Trees, section 3.4.3: the rule of
-       one standard error.
-
-    Examples
-    --------
-    >>> rough, fine = np.array([0.5, 0.3, 0.5, 0.3]), np.array([0.3, 0.49, 0.3, 0.49])
-    >>> choose_contender({"plain": rough, "elaborate": fine})
-    'plain'
-    """
-    best = min(losses, key=lambda name: losses[name].mean())
-    for name, values in losses.items():
-        behind = values - losses[best]
-        if behind.mean() <= behind.std() / np.sqrt(len(behind)):
-            return name
-    return best
-
-
-def _confirm(
-    candidates: pd.DataFrame,
-    contender: str,
-    y: np.ndarray,
-    p: dict[str, np.ndarray],
-    rate: Interval,
-    columns: tuple[str, ...],
-    settings: PurchaseSettings,
-) -> Comparison:
-    """Use the contender, or the RFM rule where the test does not show it to be better."""
-    best = candidates.set_index("candidate").loc[contender]
-    champion = contender
-    if contender not in ("base_rate", "rfm_rule") and not best["gain_lower"] > 0:
-        champion = "rfm_rule"
-    gain = Interval(best["gain"], best["gain_lower"], best["gain_upper"], settings.level, len(y))
-    area = bootstrap_interval(
-        auc,
-        y,
-        p[champion],
-        seed=settings.seed,
-        n_resamples=settings.n_resamples,
-        level=settings.level,
-    )
-    return Comparison(
-        candidates, y, p, contender, champion, rate, gain, area, "", columns, settings
-    )
-
-
 def _uncompared(
     labelled: dict[str, pd.DataFrame],
     lack: str,
     columns: tuple[str, ...],
     settings: PurchaseSettings,
 ) -> Comparison:
-    nothing = _nothing(settings)
     return Comparison(
         candidates=pd.DataFrame(columns=["candidate"]),
+        figures=pd.DataFrame(columns=["candidate", "measure"]),
+        test=labelled["test"].head(0),
         y=np.empty(0),
         p={},
+        baseline="rfm_rule",
         contender="base_rate",
         champion="base_rate",
         base_rate=_rate(labelled["test"], settings),
-        gain=nothing,
-        auc=nothing,
         lack=lack,
         columns=columns,
         settings=settings,
@@ -376,5 +353,6 @@ def fit_champion(comparison: Comparison, labelled: dict[str, pd.DataFrame]) -> P
     if not comparison.is_compared:
         pooled = pd.concat(labelled.values(), ignore_index=True)
         return PurchaseModel(BaseRate().fit(pooled, label_array(pooled)), Calibration("none"))
-    make = _maker(comparison.champion, comparison.columns, comparison.settings)
-    return fit_purchase(make, labelled["validation"], labelled["test"])[0]
+    make = comparison.entries[comparison.champion].make
+    with threadpool_limits(1):
+        return fit_purchase(make, labelled["validation"], labelled["test"])[0]

@@ -7,21 +7,22 @@ import numpy as np
 import pandas as pd
 
 from src.data.window import parse_date
-from src.figure import ACCENT, BAD, COLORS, GOOD, MUTED, new_axes
+from src.figure import ACCENT, COLORS, MUTED, new_axes
 from src.metrics.classification import (
     calibration_table,
     expected_calibration_error,
     rank_table,
 )
-from src.models.purchase import PurchaseModel
+from src.models.purchase_candidates import BASELINES, Candidate
 from src.models.purchase_comparison import Comparison
-from src.models.purchase_words import CANDIDATE_WORDS
+from src.models.purchase_reasons import driver_values, driver_words
+from src.models.purchase_words import candidate_words
 from src.models.splits import HAS_ORDERED, Snapshot
 
 __all__ = [
     "plot_candidates",
+    "plot_contributions",
     "plot_deciles",
-    "plot_drivers",
     "plot_reliability",
     "plot_snapshots",
 ]
@@ -54,50 +55,51 @@ def plot_snapshots(
 
 
 def plot_candidates(comparison: Comparison) -> Axes:
-    """Draw each candidate's paired gain in log loss over the RFM rule, with its interval."""
+    """Draw each candidate's paired lead in log loss over the baseline, with its interval."""
+    names = comparison.candidates["candidate"].tolist()
     axes = new_axes(
         _candidates_message(comparison),
-        "gain in log loss over the RFM rule (nats per test customer; right is better)",
+        f"lead in log loss over the {candidate_words(comparison.baseline)} "
+        "(nats per test customer; right is better)",
         "",
+        size=(7.6, 0.8 + 0.36 * len(names)),
     )
-    table = comparison.candidates
-    for row, found in enumerate(table.itertuples()):
-        is_champion = found.candidate == comparison.champion
-        color = ACCENT if is_champion else MUTED
-        axes.plot([found.gain_lower, found.gain_upper], [row, row], color=color, linewidth=3)
-        axes.plot(found.gain, row, "o", color=color, markersize=8)
+    right = max(comparison.lead("log_loss", name).upper for name in names)
+    for row, name in enumerate(names):
+        lead, loss = comparison.lead("log_loss", name), comparison.figure("log_loss", name)
+        color = ACCENT if name == comparison.champion else MUTED
+        axes.plot([lead.lower, lead.upper], [row, row], color=color, linewidth=3)
+        axes.plot(lead.estimate, row, "o", color=color, markersize=7)
         axes.annotate(
-            f"log loss {found.log_loss:.3f} [{found.lower:.3f}; {found.upper:.3f}]",
-            (found.gain, row),
-            xytext=(0, 9),
+            f"log loss {loss.estimate:.3f} [{loss.lower:.3f}; {loss.upper:.3f}]",
+            (right, row),
+            xytext=(10, 0),
             textcoords="offset points",
-            ha="center",
+            va="center",
             fontsize=8.5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            annotation_clip=False,
         )
     axes.axvline(0, color="#52606d", linewidth=1)
-    names = [CANDIDATE_WORDS[name] for name in table["candidate"]]
-    names = [
-        f"{word}\n(used)" if name == comparison.champion else word
-        for name, word in zip(table["candidate"], names, strict=True)
+    words = [
+        candidate_words(name) + (" (used)" if name == comparison.champion else "") for name in names
     ]
-    axes.set_yticks(range(len(table)), names)
-    axes.set_ylim(-0.5, len(table) - 0.3)
-    axes.margins(x=0.16)
+    axes.set_yticks(range(len(names)), words)
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     return axes
 
 
 def _candidates_message(comparison: Comparison) -> str:
-    contender = CANDIDATE_WORDS[comparison.contender]
+    kind = comparison.contender.removesuffix("_searched")
+    contender, rule = (candidate_words(name) for name in (kind, comparison.baseline))
     contender = contender[0].upper() + contender[1:]
     if comparison.champion != comparison.contender:
-        return f"{contender} is not surely better than the RFM rule"
-    if comparison.champion == "rfm_rule":
-        return "No model was clearly better than the RFM rule on validation"
+        return f"{contender} is not surely better than the {rule}"
+    if comparison.champion in BASELINES:
+        return f"No model was surely better than the {rule} on validation"
     if comparison.champion == "base_rate":
-        return "Nothing was clearly better than one rate for all on validation"
-    return f"{contender} foresees orders better than the RFM rule"
+        return "Nothing was surely better than one rate for all on validation"
+    return f"{contender} foresees orders better than the {rule}"
 
 
 def plot_reliability(comparison: Comparison) -> Axes:
@@ -130,7 +132,7 @@ def plot_reliability(comparison: Comparison) -> Axes:
 
 
 def plot_deciles(comparison: Comparison) -> Axes:
-    """Draw the share who ordered by rank of the probability, champion and RFM rule."""
+    """Draw the share who ordered by rank of the probability, champion and baseline."""
     y = comparison.y
     table = rank_table(y, comparison.p[comparison.champion])
     first, last = table["rate"].iloc[0], table["rate"].iloc[-1]
@@ -140,14 +142,15 @@ def plot_deciles(comparison: Comparison) -> Axes:
         "share who ordered",
     )
     distance = np.abs([table["rate"] - table["lower"], table["upper"] - table["rate"]])
-    word = CANDIDATE_WORDS[comparison.champion]
+    word = candidate_words(comparison.champion)
     axes.bar(table["part"], table["rate"], width=0.7, color=ACCENT, label=f"by {word}")
     axes.errorbar(
         table["part"], table["rate"], yerr=distance, fmt="none", color="#323f4b", capsize=3
     )
-    if comparison.champion != "rfm_rule":
-        rule = rank_table(y, comparison.p["rfm_rule"])
-        axes.plot(rule["part"], rule["rate"], "D", color=COLORS[1], label="by RFM rule")
+    if comparison.champion != comparison.baseline:
+        rule = rank_table(y, comparison.p[comparison.baseline])
+        words = candidate_words(comparison.baseline)
+        axes.plot(rule["part"], rule["rate"], "D", color=COLORS[1], label=f"by {words}")
     axes.axhline(y.mean(), color="#52606d", linewidth=1, linestyle="--", label="all test customers")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xticks(table["part"])
@@ -157,26 +160,72 @@ def plot_deciles(comparison: Comparison) -> Axes:
     return axes
 
 
-def plot_drivers(model: PurchaseModel, n_shown: int = 10) -> Axes:
-    """Draw what moves the probability of the model that scores, strongest on top."""
-    drivers = model.candidate.drivers()
-    order = drivers["effect"].abs().sort_values(ascending=False, kind="stable").index[:n_shown]
-    shown = drivers.loc[order[::-1]]
-    unit = model.candidate.effect_unit
-    has_direction = bool((drivers["effect"] < 0).any())
-    xlabel = f"{unit}; green raises the probability, red lowers it" if has_direction else unit
-    axes = new_axes(_drivers_message(shown), xlabel, "", size=(7.6, 4.2))
-    colors = [
-        BAD if effect < 0 else GOOD if has_direction else ACCENT for effect in shown["effect"]
-    ]
-    axes.barh(np.arange(len(shown)), shown["effect"], color=colors)
-    axes.set_yticks(np.arange(len(shown)), shown["driver"])
+def plot_contributions(
+    candidate: Candidate, profiles: pd.DataFrame, n_shown: int = 8, n_customers: int = 2000
+) -> Axes:
+    """Draw what each column adds to each customer's score, the strongest column on top.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        That scores, fitted.
+    profiles : pandas.DataFrame
+        One row per customer; of more than `n_customers` every k-th is drawn.
+    n_shown : int, default 8
+        Columns drawn, by their mean absolute contribution.
+    """
+    profiles = profiles.iloc[:: max(1, -(-len(profiles) // n_customers))]
+    added = candidate.contributions(profiles)
+    strength = added.abs().mean().sort_values(ascending=False, kind="stable")
+    shown = list(strength.index[:n_shown])
+    axes = new_axes(
+        _contributions_message(shown),
+        f"added to the score ({candidate.effect_unit}); a dot is a customer",
+        "",
+        size=(9.2, 1.2 + 0.42 * max(len(shown), 1)),
+    )
+    for row, column in enumerate(shown):
+        values = added[column].to_numpy()
+        spots = axes.scatter(
+            values,
+            row + _spread(values),
+            c=_colors(driver_values(profiles, column)),
+            cmap="cividis",
+            vmin=0,
+            vmax=1,
+            s=7,
+            linewidths=0,
+        )
+    axes.set_yticks(range(len(shown)), [driver_words(column) for column in shown])
+    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
     axes.axvline(0, color="#52606d", linewidth=1)
     axes.grid(visible=False, axis="y")
+    if shown:
+        bar = axes.figure.colorbar(spots, ax=axes, ticks=[0, 1], aspect=30, pad=0.02)
+        bar.ax.set_yticklabels(["low", "high"])
+        bar.set_label("value of the column")
     return axes
 
 
-def _drivers_message(shown: pd.DataFrame) -> str:
-    if shown.empty:
-        return "Nothing drives the score: all customers get one rate"
-    return f"What moves the score most: {shown['driver'].iloc[-1]}"
+def _spread(values: np.ndarray, n_bins: int = 60) -> np.ndarray:
+    """Shift the dots of a row up and down where many lie together, at most by 0.4."""
+    if not len(values) or np.ptp(values) == 0:
+        return np.linspace(-0.4, 0.4, len(values))
+    bins = np.floor((values - values.min()) / np.ptp(values) * (n_bins - 1)).astype(int)
+    place = pd.Series(bins).groupby(bins).cumcount().to_numpy()
+    fullest = np.bincount(bins).max()
+    side = np.where(place % 2 == 0, 1, -1)
+    return side * ((place + 1) // 2) / max(fullest / 2, 1) * 0.4
+
+
+def _colors(values: pd.Series) -> np.ndarray:
+    """Rank of each value from 0 to 1; texts by their order, missing ones in the middle."""
+    ranks = values.rank(method="average").to_numpy(dtype=float, na_value=np.nan)
+    highest = np.nanmax(ranks, initial=1.0)
+    return np.nan_to_num((ranks - 1) / max(highest - 1, 1), nan=0.5)
+
+
+def _contributions_message(shown: list[str]) -> str:
+    if not shown:
+        return "Nothing moves the score: all customers get one rate"
+    return f"What moves the score most: {driver_words(shown[0])}"

@@ -11,12 +11,14 @@ import pandas as pd
 
 from src.data.window import days_after, known_by, parse_date, within
 from src.errors import LeakageError, ParameterError
+from src.models.leaks import check_leaks
 
 __all__ = [
     "HAS_ORDERED",
     "Snapshot",
     "build_labels",
     "build_snapshots",
+    "check_snapshots",
     "customer_numbers",
     "observed_days",
     "plan_snapshots",
@@ -151,6 +153,44 @@ def build_snapshots(
         labelled[snapshot.role] = profiles.sort_values("customer_id", ignore_index=True)
         logger.info("label_%s: %d customers", snapshot.role, len(profiles))
     return labelled
+
+
+def check_snapshots(
+    snapshots: Sequence[Snapshot], labelled: dict[str, pd.DataFrame], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Hold every snapshot against the leakage guards.
+
+    Parameters
+    ----------
+    snapshots : sequence of Snapshot
+        As planned by :func:`plan_snapshots`.
+    labelled : dict of pandas.DataFrame
+        As built by :func:`build_snapshots`.
+    columns : sequence of str
+        Columns that a model may look at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        How much each column tells alone, the strongest at any snapshot first: `feature`, and the
+        AUC by role, .5 to 1.
+
+    Raises
+    ------
+    LeakageError
+        If a column was taken after its snapshot, or alone tells the outcome.
+    """
+    found = []
+    for snapshot in snapshots:
+        rows = labelled[snapshot.role]
+        looked_at = rows[["customer_id", "as_of_date", *columns]]
+        y = rows[HAS_ORDERED].to_numpy(dtype="float64")
+        label_from = days_after(snapshot.as_of_date, 1)
+        alone = check_leaks(looked_at, y, snapshot.as_of_date, label_from)
+        found.append(alone.set_index("feature")["auc"].rename(snapshot.role))
+    table = pd.concat(found, axis=1).rename_axis("feature")
+    order = table.max(axis=1).sort_values(ascending=False, kind="stable").index
+    return table.loc[order]
 
 
 def observed_days(orders: Table, as_of_date: str) -> int:

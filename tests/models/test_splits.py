@@ -13,6 +13,7 @@ from src.models.splits import (
     Snapshot,
     build_labels,
     build_snapshots,
+    check_snapshots,
     customer_numbers,
     observed_days,
     plan_snapshots,
@@ -111,3 +112,19 @@ def test_customer_numbers_are_even_and_stay_with_the_customer():
     assert numbers.max() < 1
     assert customer_numbers(ids[::-1], "salt").tolist() == numbers[::-1].tolist()
     assert abs(np.corrcoef(numbers, customer_numbers(ids, "other"))[0, 1]) < 0.05
+
+
+def test_every_snapshot_is_held_against_the_guards(snapshots_drawn):
+    labelled = snapshots_drawn(300)
+    snapshots = plan_snapshots("2017-09-30")
+    columns = ["recency_days", "monetary_value", "age_band"]
+    alone = check_snapshots(snapshots, labelled, columns)
+    assert alone.columns.tolist() == ["train", "validation", "test"]
+    assert alone.index[0] == "recency_days"
+    assert {*columns, "customer_id"} == set(alone.index)
+    leak = labelled["validation"].assign(monetary_value=lambda t: t[HAS_ORDERED] * 1.0)
+    with pytest.raises(LeakageError, match="monetary_value"):
+        check_snapshots(snapshots, {**labelled, "validation": leak}, columns)
+    late = labelled["test"].assign(as_of_date=pd.Timestamp("2017-09-10"))
+    with pytest.raises(LeakageError, match="2017-09-10"):
+        check_snapshots(snapshots, {**labelled, "test": late}, columns)
