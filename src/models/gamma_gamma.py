@@ -32,6 +32,10 @@ class GammaGamma:
         """Mean value of one purchase over all customers; infinite if it does not exist."""
         return self.p * self.gamma / (self.q - 1) if self.q > 1 else float("inf")
 
+    def order_value(self, n_values: np.ndarray, mean_value: np.ndarray) -> np.ndarray:
+        """Expect a value of each customer's next purchase, as `predict_order_value` does."""
+        return predict_order_value(self, n_values, mean_value)
+
 
 def fit_gamma_gamma(n_values: np.ndarray, mean_value: np.ndarray) -> tuple[GammaGamma, dict]:
     r"""Fit the Gamma-Gamma model of value per purchase by maximum likelihood.
@@ -78,7 +82,7 @@ def fit_gamma_gamma(n_values: np.ndarray, mean_value: np.ndarray) -> tuple[Gamma
         [(5.0, 4.0, scale * 0.6), (1.0, 2.0, scale)],
         ("p", "q", "gamma"),
     )
-    return GammaGamma(*fitted), facts | {"n_customers": int(weight.sum())}
+    return GammaGamma(*map(float, fitted)), facts | {"n_customers": int(weight.sum())}
 
 
 def _gamma_gamma_likelihood(

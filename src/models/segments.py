@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from src.data.tables import table_contract
 from src.errors import ParameterError
+from src.features.families import read_catalogue
 from src.models.design import log_scaled
 from src.models.segment_words import name_segments
 
@@ -121,16 +121,12 @@ def fit_segments(
 
 
 def _check_columns(columns: Sequence[str]) -> None:
-    known = {
-        column.name
-        for column in table_contract("profiles").columns
-        if column.type in ("int64", "float64")
-    }
+    known = {one.name for one in read_catalogue().features if one.type in ("int64", "float64")}
     unknown = [name for name in columns if name not in known]
     if unknown or len(set(columns)) < len(columns) or not columns:
         raise ParameterError(
             f"Expected different numeric columns of profiles to part customers by, found "
-            f"{list(columns)}; unknown are {unknown}. Choose from the data dictionary."
+            f"{list(columns)}; unknown are {unknown}. Choose from docs/features.md."
         )
 
 

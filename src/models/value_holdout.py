@@ -17,14 +17,10 @@ from src.metrics.intervals import (
 from src.models.value import ValueModel, build_btyd, expect_orders, expect_values, fit_value
 
 __all__ = [
-    "FREQUENCY_CLASSES",
     "Holdout",
     "check_holdout",
     "check_holdouts",
 ]
-
-FREQUENCY_CLASSES = (0, 1, 2, 3, 5, 8, 12, 20, 40)
-"""Least repeat order days of each class of customers."""
 
 _WEEK = 7
 
@@ -71,6 +67,7 @@ def check_holdout(
     holdout_days: int = 56,
     min_customers: int = 50,
     seed: int = 0,
+    order_model: str | None = None,
 ) -> Holdout:
     """Fit on what was known `holdout_days` ago, predict the days since, and compare.
 
@@ -89,6 +86,8 @@ def check_holdout(
         As in `src.models.value.fit_value`.
     seed : int, default 0
         Of the resampled intervals (95 %, over customers).
+    order_model : str, optional
+        As in `src.models.value.fit_value`.
 
     Returns
     -------
@@ -97,7 +96,7 @@ def check_holdout(
     """
     cut_date = days_after(as_of_date, -holdout_days)
     btyd = build_btyd(order_days, cut_date).to_pandas()
-    model, _ = fit_value(btyd, min_customers)
+    model, _ = fit_value(btyd, min_customers, order_model)
     future = order_days.filter(
         (order_days.order_date > ibis.date(cut_date))
         & (order_days.order_date <= ibis.date(as_of_date))
@@ -194,6 +193,7 @@ def check_holdouts(
     max_holdouts: int = 3,
     min_customers: int = 50,
     seed: int = 0,
+    order_model: str | None = None,
 ) -> list[Holdout]:
     """Try the model on the last hold-out and on earlier ones before it, newest first.
 
@@ -202,7 +202,7 @@ def check_holdouts(
 
     Parameters
     ----------
-    order_days, as_of_date, holdout_days, min_customers, seed
+    order_days, as_of_date, holdout_days, min_customers, seed, order_model
         As in `check_holdout`.
     max_holdouts : int, default 3
         How many at most.
@@ -212,11 +212,12 @@ def check_holdouts(
     list of Holdout
         At least the newest, which may be empty.
     """
-    holdouts = [check_holdout(order_days, as_of_date, holdout_days, min_customers, seed)]
+    settings = (holdout_days, min_customers, seed, order_model)
+    holdouts = [check_holdout(order_days, as_of_date, *settings)]
     first = order_days.order_date.min().execute()
     for back in range(1, max_holdouts):
         end = days_after(as_of_date, -back * holdout_days)
         if pd.isna(first) or str(first)[:10] > days_after(end, -2 * holdout_days):
             break
-        holdouts.append(check_holdout(order_days, end, holdout_days, min_customers, seed))
+        holdouts.append(check_holdout(order_days, end, *settings))
     return holdouts

@@ -1,19 +1,19 @@
 """Figures of lifetime value."""
 
-import itertools
-
 from matplotlib.axes import Axes
 import numpy as np
 import pandas as pd
 
 from src.figure import ACCENT, BAD, GOOD, MUTED, new_axes, say_nothing
-from src.models.value_holdout import FREQUENCY_CLASSES, Holdout
+from src.models.value_candidates import CANDIDATE_WORDS
+from src.models.value_comparison import ValueComparison, spend_tenths
+from src.models.value_holdout import Holdout
 
 __all__ = [
     "plot_alive",
-    "plot_frequency_classes",
     "plot_holdout_weeks",
     "plot_holdouts",
+    "plot_tenths",
     "plot_value_concentration",
 ]
 
@@ -44,52 +44,41 @@ def _holdout_message(holdout: Holdout) -> str:
     return f"Model of {holdout.cut_date}: {abs(off):.1%} {side} what then happened"
 
 
-def plot_frequency_classes(holdout: Holdout) -> Axes:
-    """Draw mean order days per customer by class of past frequency."""
+def plot_tenths(comparison: ValueComparison) -> Axes:
+    """Draw actual over expected spend by tenths of customers, for champion and baseline."""
     axes = new_axes(
-        "Order days after the cut, by how often they came before",
-        "repeat order days before the cut",
-        f"order days in {holdout.holdout_days} days, mean",
+        _tenths_message(comparison),
+        "expected spend of a tenth of the customers, mean",
+        "actual spend, mean",
+        size=(5.6, 4.6),
     )
-    if holdout.ratio is None:
-        return say_nothing(axes, "nobody known at the cut")
-    classes = _by_class(holdout.customers)
-    at = np.arange(len(classes))
-    half = 1.96 * classes["actual_spread"] / np.sqrt(classes["n"])
-    axes.errorbar(
-        at,
-        classes["actual"],
-        half,
-        color="black",
-        fmt="o",
-        ms=5,
-        label="actual, with 95 % interval",
-    )
-    axes.plot(at, classes["predicted"], color=ACCENT, marker="D", ms=5, label="model")
-    axes.plot(at, classes["baseline"], color=BAD, ls="--", marker="x", label="rate as before")
-    axes.set_xticks(
-        at, [f"{name}\nn={n}" for name, n in zip(classes.index, classes["n"], strict=True)]
-    )
-    axes.set_ylim(bottom=0)
+    if not comparison.is_compared:
+        return say_nothing(axes, "nothing could be compared")
+    shown = {comparison.baseline: BAD, comparison.champion: ACCENT}
+    for name, color in shown.items():
+        tenths = spend_tenths(comparison.spend, comparison.expected[name])
+        axes.errorbar(
+            tenths["expected"],
+            tenths["actual"],
+            tenths["half"],
+            color=color,
+            fmt="o",
+            ms=5,
+            label=CANDIDATE_WORDS[name],
+        )
+    end = max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([0, end], [0, end], color=MUTED, ls="--", zorder=0)
+    axes.set(xlim=(0, end), ylim=(0, end))
     axes.legend(loc="upper left", frameon=False)
     return axes
 
 
-def _by_class(customers: pd.DataFrame) -> pd.DataFrame:
-    names = [
-        f"{low}" if high - low == 1 else f"{low}-{high - 1}"
-        for low, high in itertools.pairwise(FREQUENCY_CLASSES)
-    ] + [f"{FREQUENCY_CLASSES[-1]}+"]
-    edges = [*FREQUENCY_CLASSES, np.inf]
-    group = pd.cut(customers["btyd_frequency"], edges, right=False, labels=names)
-    classes = customers.groupby(group, observed=True).agg(
-        n=("actual_orders", "size"),
-        actual=("actual_orders", "mean"),
-        actual_spread=("actual_orders", "std"),
-        predicted=("predicted_orders", "mean"),
-        baseline=("baseline_orders", "mean"),
-    )
-    return classes.fillna({"actual_spread": 0.0})
+def _tenths_message(comparison: ValueComparison) -> str:
+    if not comparison.is_compared:
+        return "No comparison of expected and actual spend"
+    figures = comparison.candidates.set_index("candidate")
+    off = figures.loc[comparison.champion, "misplaced"]
+    return f"{off:.1%} of the spend was not where it was expected"
 
 
 def plot_alive(btyd: pd.DataFrame, value_scores: pd.DataFrame) -> Axes:

@@ -1,30 +1,29 @@
 """What is said of lifetime value: its parameters, its assumptions and its past errors in words."""
 
-import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
-from src.metrics.intervals import Interval, bootstrap_interval
+from src.metrics.intervals import Interval
+from src.models.btyd import BgNbd, OrderModel
 from src.models.value import ValueModel
 from src.models.value_holdout import Holdout
 
 __all__ = [
-    "check_independence",
     "describe_bias",
     "describe_holdout",
-    "describe_independence",
     "describe_value_model",
     "record_holdout",
     "record_model",
     "summarise_estimates",
 ]
 
-_SMALL_CORRELATION = 0.3
+_ORDER_WORDS = {"bg_nbd": "BG/NBD", "pareto_nbd": "Pareto/NBD"}
 _MEANINGS = {
     "r": "shape of the rates: lower is more unlike",
     "alpha": "rate of the rates, weeks",
     "a": "dropping out: a / (a + b) on average",
     "b": "dropping out: higher is rarer",
+    "s": "shape of the rates of leaving: lower is more unlike",
+    "beta": "rate of the rates of leaving, weeks",
     "p": "shape of a customer's order days: lower is more unlike",
     "q": "shape between customers: lower is more unlike",
     "gamma": "scale of the values, shop currency",
@@ -42,73 +41,30 @@ def summarise_estimates(facts: dict) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per parameter; none where only pooled rates were to be had.
+        One row per parameter, of each fit that was tried, with whether it is used and what ran
+        to its bound; none where only pooled rates were to be had.
     """
+    fits = [
+        (_ORDER_WORDS[name], fit, name == facts["order_name"])
+        for name, (_, fit) in facts["order_fits"].items()
+    ]
+    fits.append(("Gamma-Gamma", facts["value_model"], facts["value_name"] == "gamma_gamma"))
     rows = [
         {
             "model": model,
             "parameter": name,
+            "is_used": is_used,
             "estimate": fitted[name].value,
             "lower": fitted[name].lower,
             "upper": fitted[name].upper,
-            "meaning": meaning,
+            "meaning": meaning + (" (ran to its bound)" if name in fitted["at_bound"] else ""),
         }
-        for model, fitted in (
-            ("BG/NBD", facts["order_model"]),
-            ("Gamma-Gamma", facts["value_model"]),
-        )
+        for model, fitted, is_used in fits
         for name, meaning in _MEANINGS.items()
         if fitted and name in fitted
     ]
-    columns = ["model", "parameter", "estimate", "lower", "upper", "meaning"]
+    columns = ["model", "parameter", "is_used", "estimate", "lower", "upper", "meaning"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def check_independence(btyd: pd.DataFrame, seed: int = 0) -> Interval | None:
-    """Rank correlation of frequency and mean value among repeat buyers.
-
-    Lifetime value multiplies the two as if they had nothing to do with each other.
-
-    Parameters
-    ----------
-    btyd : DataFrame
-        As from `src.models.value.build_btyd`.
-    seed : int, default 0
-        Of the resampled interval (95 %, over customers).
-
-    Returns
-    -------
-    Interval or None
-        Spearman's correlation, -1 to 1; None with fewer than three repeat buyers, or where one
-        of the two does not vary.
-    """
-    repeat = btyd[btyd["btyd_frequency"] > 0]
-    ranks = [rankdata(repeat[name]) for name in ("btyd_frequency", "mean_day_value")]
-    if len(repeat) < 3 or any(np.ptp(rank) == 0 for rank in ranks):
-        return None
-    return bootstrap_interval(_correlation, *ranks, seed=seed)
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    spread = np.sqrt((first @ first) * (second @ second))
-    return float(first @ second / spread) if spread > 0 else float("nan")
-
-
-def describe_independence(correlation: Interval | None) -> str:
-    """Say in Markdown whether frequency and value may be multiplied."""
-    if correlation is None:
-        return "Too few repeat buyers to see whether frequency and value go together."
-    size = abs(correlation.estimate)
-    verdict = (
-        "small enough to multiply the two"
-        if size < _SMALL_CORRELATION
-        else "**too large to multiply the two without care**: `clv` is biased for the most frequent"
-    )
-    return (
-        f"Rank correlation of frequency and mean value: {_in_words(correlation)} over "
-        f"{correlation.n:,} repeat buyers; {verdict}."
-    )
 
 
 def describe_value_model(model: ValueModel, facts: dict) -> str:
@@ -116,29 +72,58 @@ def describe_value_model(model: ValueModel, facts: dict) -> str:
     people = (
         f"{facts['n_customers']:,} customers, {facts['n_repeat_buyers']:,} of them bought again."
     )
+    bounds = _describe_bounds(facts)
     if model.orders is None:
+        reason = bounds or "That is too little for a model of order days."
         return (
-            f"**Pooled rates only.** {people} That is too little for BG/NBD, so everybody is "
-            f"expected at the common {model.pooled_rate:.2f} order days a week and dropping out is "
-            "not modelled (`p_alive` is 1; the common rate includes those who left)."
+            f"**Pooled rates only.** {people} {reason} So everybody is expected at the common "
+            f"{model.pooled_rate:.2f} order days a week and dropping out is not modelled "
+            "(`p_alive` is 1; the common rate includes those who left)."
         )
-    a, b = model.orders.a, model.orders.b
-    text = (
-        f"{people} After each order day a customer drops out with probability "
-        f"{a / (a + b):.2%} on average; while active, the mean rate is "
-        f"{model.orders.r / model.orders.alpha:.2f} order days a week."
-    )
-    if not facts["order_model"]["is_converged"]:
-        text += (
-            " A parameter ran to its bound: one side of the model (mostly dropping out) is not "
-            "visible in this history, and the predictions are those of that limit."
-        )
+    text = f"{people} {_describe_orders(model.orders)} {bounds}".rstrip()
     if model.values is None:
-        return text + (
-            f" **No value model:** too few paid order days, or no finite mean, so every order day "
-            f"is taken at the common {model.pooled_value:.2f}."
+        return f"{text} Every order day is taken at the common {model.pooled_value:.2f}."
+    return f"{text} The mean order day is worth {model.values.mean_value:.2f}."
+
+
+def _describe_orders(orders: OrderModel) -> str:
+    rate = f"while active, the mean rate is {orders.r / orders.alpha:.2f} order days a week."
+    if isinstance(orders, BgNbd):
+        share = orders.a / (orders.a + orders.b)
+        return (
+            f"**BG/NBD is used:** after each order day a customer drops out with probability "
+            f"{share:.2%} on average; {rate}"
         )
-    return text + f" The mean order day is worth {model.values.mean_value:.2f}."
+    return (
+        f"**Pareto/NBD is used:** a customer leaves at {orders.s / orders.beta:.2%} a week on "
+        f"average, ordering or not; {rate}"
+    )
+
+
+def _describe_bounds(facts: dict) -> str:
+    """Name the fits with a parameter at its bound, or a flat top: history does not settle them."""
+    found = [
+        f"{_ORDER_WORDS[name]} ({_describe_fault(fit)})"
+        for name, (_, fit) in facts["order_fits"].items()
+        if not fit["is_converged"]
+    ]
+    if not found:
+        return ""
+    return (
+        f"**Not settled by this history:** {'; '.join(found)}: mostly a sign that nearly nobody "
+        "leaves, or that all leave alike. "
+        + (
+            "Such a fit is not used, since the other one is settled."
+            if facts["order_model"] and facts["order_model"]["is_converged"]
+            else "Neither fit is settled, so the likelier limit is used: take `p_alive` with care."
+        )
+    )
+
+
+def _describe_fault(fit: dict) -> str:
+    if not fit["at_bound"]:
+        return "the likelihood is flat at its top"
+    return f"{' and '.join(fit['at_bound'])} ran to the bound of the search"
 
 
 def describe_holdout(holdout: Holdout) -> str:
@@ -196,17 +181,24 @@ def describe_bias(holdouts: list[Holdout]) -> str:
     )
 
 
-def record_model(model: ValueModel, facts: dict) -> dict[str, float | int | bool | None]:
+def record_model(model: ValueModel, facts: dict) -> dict[str, float | int | bool | str | None]:
     """Lay out the fitted parameters as named numbers; None where there are only pooled rates."""
-    fits = (
-        (model.orders, ("r", "alpha", "a", "b"), facts["order_model"], ""),
-        (model.values, ("p", "q", "gamma"), facts["value_model"], "value_"),
-    )
-    numbers: dict[str, float | int | bool | None] = {"n_repeat_buyers": facts["n_repeat_buyers"]}
-    for fitted, names, fit, prefix in fits:
-        numbers |= {prefix + name: getattr(fitted, name, None) for name in names}
-        numbers[f"{prefix}log_likelihood"] = fit["log_likelihood"] if fit else None
-    return numbers | {"is_modelled": model.orders is not None}
+    names = ("r", "alpha", "a", "b", "s", "beta")
+    numbers = {name: getattr(model.orders, name, None) for name in names}
+    numbers |= {f"value_{name}": getattr(model.values, name, None) for name in ("p", "q", "gamma")}
+    for name in _ORDER_WORDS:
+        _, fit = facts["order_fits"].get(name, (None, None))
+        numbers[f"{name}_log_likelihood"] = fit["log_likelihood"] if fit else None
+        numbers[f"{name}_at_bound"] = bool(fit["at_bound"]) if fit else None
+    checks = facts["spend_checks"]
+    return numbers | {
+        "n_repeat_buyers": facts["n_repeat_buyers"],
+        "is_modelled": model.orders is not None,
+        "order_model": facts["order_name"],
+        "value_model": facts["value_name"],
+        "spend_drift": checks.drift.estimate if checks.drift else None,
+        "spend_correlation": checks.correlation.estimate if checks.correlation else None,
+    }
 
 
 def record_holdout(holdout: Holdout) -> dict[str, float | None]:

@@ -1,12 +1,19 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.special import hyp2f1
 from scipy.stats import beta
 
 from src.errors import ParameterError
-from src.models.btyd import BgNbd, fit_bgnbd, predict_orders, predict_p_alive
+from src.models.btyd import (
+    BgNbd,
+    _likelihood_of,
+    fit_bgnbd,
+    predict_orders,
+    predict_p_alive,
+)
 from src.models.gamma_gamma import GammaGamma, fit_gamma_gamma, predict_order_value
+from src.models.histories import merge_histories
+from tests.models.cdnow import histories_of, read_sample, read_summary
 
 PUBLISHED = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
 
@@ -29,12 +36,12 @@ def draw_histories(model, n_customers, T, seed):
 
 @pytest.fixture(scope="module")
 def summary(shared_data):
-    return pd.read_csv(shared_data / "cdnow" / "cdnow_customers_summary_with_transactions.csv")
+    return read_summary(shared_data)
 
 
 @pytest.fixture(scope="module")
 def fitted(summary):
-    return fit_bgnbd(*(summary[name].to_numpy() for name in ("x", "t_x", "T")))
+    return fit_bgnbd(*histories_of(summary))
 
 
 def errors_off(estimate, truth):
@@ -67,8 +74,19 @@ class TestCdnow:
         assert orders[0] == pytest.approx(1.226, abs=0.0005)
 
     def test_total_of_weeks_40_to_78_as_published(self, fitted, summary):
-        histories = (summary[name].to_numpy() for name in ("x", "t_x", "T"))
-        assert predict_orders(fitted[0], *histories, 39.0).sum() == pytest.approx(1653, abs=0.5)
+        total = predict_orders(fitted[0], *histories_of(summary), 39.0).sum()
+        assert total == pytest.approx(1653, abs=0.5)
+
+    def test_the_published_frequencies_come_out_of_the_purchases(self, summary, shared_data):
+        sample = read_sample(shared_data)
+        assert (sample["x"].to_numpy() == summary["x"].to_numpy()).sum() == 2357
+
+    def test_holdout_of_weeks_40_to_78_as_published(self, fitted, summary, shared_data):
+        actual = read_sample(shared_data)["later"].to_numpy()
+        off = predict_orders(fitted[0], *histories_of(summary), 39.0) - actual
+        assert actual.sum() == 1882
+        assert np.abs(off).mean() == pytest.approx(0.785, abs=0.0005)
+        assert np.sqrt(np.square(off).mean()) == pytest.approx(1.608, abs=0.0005)
 
     def test_gamma_gamma_as_published(self, summary):
         repeat = summary[summary["x"] > 0]
@@ -215,6 +233,31 @@ def draw_histories_until(model, n_customers, cut, T, seed):
     return x, t_x
 
 
+def test_a_start_found_on_a_thinned_sample_leads_to_the_same_end():
+    # 12,000 distinct histories: more than the 10,000 up to which every start is tried on all
+    truth = BgNbd(r=0.9, alpha=4.0, a=0.8, b=2.5)
+    rng = np.random.default_rng(6)
+    x, t_x = draw_histories(truth, 20_000, 52.0, seed=6)
+    T = rng.uniform(52.0, 60.0, len(x))
+    model, facts = fit_bgnbd(x, t_x, T)
+    assert facts["is_converged"]
+    slopes = _likelihood_of(merge_histories(x, t_x, T))(
+        np.array([model.r, model.alpha, model.a, model.b])
+    )[1]
+    assert np.abs(slopes).max() < 0.05  # of a log-likelihood in the ten thousands: its top
+
+
+def test_a_parameter_at_its_bound_is_named():
+    # nobody ever leaves: regular orders up to the end, so a runs to 0
+    rng = np.random.default_rng(7)
+    n_customers = 400
+    x = rng.poisson(rng.gamma(2.0, 5.0, n_customers)).astype(float)
+    t_x = np.where(x > 0, 52.0, 0.0)
+    _, facts = fit_bgnbd(x, t_x, np.full(n_customers, 52.0))
+    assert not facts["is_converged"]
+    assert "a" in facts["at_bound"]
+
+
 @pytest.mark.parametrize(
     ("x", "t_x", "T", "found"),
     [
@@ -222,8 +265,9 @@ def draw_histories_until(model, n_customers, cut, T, seed):
         ([0, 0], [0, 0], [5, 5], "none among 2"),
         ([1], [6], [5], "recency <= age"),
         ([0, 1], [2, 1], [5, 5], "no recency without"),
+        ([1, 1], [1, np.nan], [5, 5], "finite counts"),
     ],
-    ids=["nobody", "no repeat buyer", "recency after age", "recency without repeat"],
+    ids=["nobody", "no repeat buyer", "recency after age", "recency without repeat", "missing"],
 )
 def test_impossible_histories_are_refused(x, t_x, T, found):
     with pytest.raises(ParameterError, match=found):

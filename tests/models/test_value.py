@@ -9,32 +9,34 @@ from src.data.tables import TABLES
 from src.engine import connect
 from src.models.btyd import BgNbd
 from src.models.gamma_gamma import GammaGamma
+from src.models.order_models import discount_orders
 from src.models.value import (
     ValueModel,
     build_btyd,
     build_order_days,
     expect_orders,
+    expect_values,
     fit_value,
     predict_value,
 )
 from src.models.value_holdout import check_holdout, check_holdouts
 from src.models.value_plots import (
     plot_alive,
-    plot_frequency_classes,
     plot_holdout_weeks,
     plot_holdouts,
     plot_value_concentration,
 )
 from src.models.value_report import (
-    check_independence,
     describe_bias,
     describe_holdout,
-    describe_independence,
     describe_value_model,
     record_holdout,
     record_model,
     summarise_estimates,
 )
+from src.models.value_uncertainty import total_value_interval
+from src.models.value_words import describe_spend, describe_total
+from tests.models.cdnow import read_sample, read_summary
 
 POOLED = ValueModel(None, None, pooled_rate=0.5, pooled_value=10.0)
 
@@ -94,11 +96,12 @@ def test_order_lines_of_a_day_are_merged():
 
 def test_summary_by_hand():
     # a: days 1, 15, 22 of January; x=2, t_x=21/7, T=28/7, mean (15+7+8)/3
+    # 28 days from the first order to the 29th: the later half begins on the 16th
     days = build_order_days(table_of(ROWS), "2017-01-29")
     btyd = build_btyd(days, "2017-01-29").to_pandas()
     assert btyd["customer_id"].to_list() == ["a", "b"]
-    assert btyd.iloc[0, 1:].to_list() == [3, 2, 3.0, 4.0, 10.0]
-    assert btyd.iloc[1, 1:].to_list() == [1, 0, 0.0, 3.0, 3.0]
+    assert btyd.iloc[0, 1:].to_list() == [3, 2, 3.0, 4.0, 10.0, 1, 8.0]
+    assert btyd.iloc[1, 1:].to_list() == [1, 0, 0.0, 3.0, 3.0, 0, 0.0]
 
 
 def test_orders_after_the_as_of_date_change_no_byte():
@@ -117,26 +120,25 @@ def test_the_summary_at_an_earlier_date_sees_only_what_was_known():
     assert early.loc["a", "T"] == 15 / 7
 
 
-def test_cdnow_histories_are_found_in_the_raw_purchases(shared_data):
-    """Each of the sample's 2,357 (x, t_x, T) belongs to a customer of the raw file of its own."""
+def test_cdnow_histories_come_out_of_the_raw_purchases(shared_data):
+    """The sample's 2,357 (x, t_x, T), customer by customer, from the raw file of all 23,570."""
     with gzip.open(shared_data / "cdnow" / "CDNOW_master.txt.gz", "rt") as file:
         raw = pd.read_csv(file, sep=r"\s+", dtype=str)
     rows = pd.DataFrame(
         {
-            "customer_id": raw.iloc[:, 0],
-            "ordered_at": pd.to_datetime(raw.iloc[:, 1]),
-            "line_value_minor": (raw.iloc[:, 3].astype(float) * 100).round().astype(int),
+            "customer_id": raw["customer_id"],
+            "ordered_at": pd.to_datetime(raw["date"]),
+            "line_value_minor": (raw["dollar_value"].astype(float) * 100).round().astype(int),
         }
     )
     days = build_order_days(table_of(rows), "1997-09-30")
     btyd = build_btyd(days, "1997-09-30").to_pandas()
     assert len(btyd) == 23_570
-    names = ["btyd_frequency", "btyd_recency", "T"]
-    available = btyd[names].round(2).value_counts()
-    sample = pd.read_csv(shared_data / "cdnow" / "cdnow_customers_summary_with_transactions.csv")
-    sample = sample[["x", "t_x", "T"]].set_axis(names, axis=1).round(2).value_counts()
-    found = np.minimum(sample, available.reindex(sample.index).fillna(0))
-    assert found.sum() == 2357
+    sample = read_sample(shared_data)
+    found = btyd.set_index(btyd["customer_id"].astype(int)).loc[sample.index]
+    assert (found["btyd_frequency"] == sample["x"]).sum() == 2357
+    assert found["btyd_recency"].to_numpy() == pytest.approx(sample["t_x"].to_numpy())
+    assert found["T"].to_numpy() == pytest.approx(sample["T"].to_numpy())
 
 
 def test_pooled_clv_by_hand():
@@ -196,7 +198,8 @@ def test_without_repeat_buyers_rates_are_pooled_whatever_the_number():
     btyd = build_btyd(build_order_days(table_of(rows), "2017-01-29"), "2017-01-29").to_pandas()
     model, _ = fit_value(btyd)
     assert model.orders is None
-    assert model.pooled_rate == pytest.approx(7 / 29)  # one order day in 29 observed days
+    # nobody came back in 200 times 4 weeks: half an order in those and half a year more
+    assert model.pooled_rate == pytest.approx(0.5 / (800 + 26))
 
 
 def test_orders_without_value_still_have_a_rate():
@@ -205,7 +208,8 @@ def test_orders_without_value_still_have_a_rate():
     model, facts = fit_value(btyd)
     assert model.orders is not None
     assert model.values is None
-    assert "No value model" in describe_value_model(model, facts)
+    assert "common 0.00" in describe_value_model(model, facts)
+    assert "No value model" in describe_spend(facts["spend_checks"], facts["value_name"])
     assert predict_value(model, btyd, 180, 0.1, 0.25)["clv"].sum() == 0
 
 
@@ -217,11 +221,11 @@ def test_holdout_by_hand():
     assert holdout.cut_date == "2017-01-15"
     assert customers["actual_orders"].to_dict() == {"a": 1.0, "b": 0.0}
     assert customers.loc["a", "actual_value"] == 8.0
-    # past rates: a 2 days in 15, b 1 in 8; pooled 3 in 23
+    # past rates: a 2 days in 15, b 1 in 8; pooled: one repeat (and a half) in 2 + 1 weeks (and 26)
     assert customers.loc["a", "baseline_orders"] == pytest.approx(2 / 15 * 14)
-    assert customers.loc["b", "predicted_orders"] == pytest.approx(3 / 23 * 14)
+    assert customers.loc["b", "predicted_orders"] == pytest.approx(1.5 / 29 * 2)
     assert holdout.weeks["actual"].to_list() == [1.0, 1.0]
-    assert holdout.ratio.estimate == pytest.approx(1 / (2 * 3 / 23 * 14))
+    assert holdout.ratio.estimate == pytest.approx(1 / (2 * 1.5 / 29 * 2))
 
 
 def test_the_holdout_model_sees_nothing_after_the_cut(drawn):
@@ -259,21 +263,8 @@ def test_a_history_that_begins_after_the_cut_has_no_holdout():
     assert "No hold-out" in describe_holdout(holdouts[0])
     assert "too short" in describe_bias(holdouts)
     assert record_holdout(holdouts[0])["holdout_mae"] is None
-    for plot in (plot_holdout_weeks, plot_frequency_classes):
-        assert plot(holdouts[0]).get_title(loc="left")
+    assert plot_holdout_weeks(holdouts[0]).get_title(loc="left")
     assert plot_holdouts(holdouts).get_title(loc="left")
-
-
-def test_independence_is_seen_and_its_absence_too():
-    rng = np.random.default_rng(1)
-    btyd = pd.DataFrame({"btyd_frequency": rng.integers(1, 50, 2000)})
-    alike = check_independence(btyd.assign(mean_day_value=rng.random(2000)), seed=1)
-    bound = check_independence(btyd.assign(mean_day_value=btyd["btyd_frequency"] * 2.0), seed=1)
-    assert alike.lower < 0 < alike.upper
-    assert bound.estimate == pytest.approx(1.0)
-    assert "small enough" in describe_independence(alike)
-    assert "too large" in describe_independence(bound)
-    assert check_independence(btyd.head(2).assign(mean_day_value=1.0)) is None
 
 
 def test_figures_show_their_message(drawn):
@@ -283,7 +274,6 @@ def test_figures_show_their_message(drawn):
     holdouts = check_holdouts(drawn, "2017-07-19", 56, 2)
     figures = (
         plot_holdout_weeks(holdouts[0]),
-        plot_frequency_classes(holdouts[0]),
         plot_holdouts(holdouts),
         plot_alive(btyd, scores),
         plot_value_concentration(scores),
@@ -303,3 +293,161 @@ def test_expected_orders_use_the_model_where_there_is_one():
     model = ValueModel(BgNbd(0.243, 4.414, 0.793, 2.426), GammaGamma(6.25, 3.74, 15.44), 1.0, 1.0)
     btyd = pd.DataFrame({"btyd_frequency": [2], "btyd_recency": [30.43], "T": [38.86]})
     assert expect_orders(model, btyd, 39.0)[0] == pytest.approx(1.226, abs=5e-4)
+
+
+@pytest.fixture(scope="module")
+def cdnow(shared_data):
+    """The published sample as `btyd`, mean values those of repeat purchases."""
+    summary = read_summary(shared_data)
+    return pd.DataFrame(
+        {
+            "customer_id": summary["ID"].astype(str),
+            "n_days": summary["x"] + 1,
+            "btyd_frequency": summary["x"],
+            "btyd_recency": summary["t_x"],
+            "T": summary["T"],
+            "mean_day_value": summary["zbar"],
+            "n_late_days": 0,
+            "mean_late_value": 0.0,
+        }
+    )
+
+
+def test_both_models_are_fitted_and_the_likelier_is_used(cdnow):
+    model, facts = fit_value(cdnow)
+    assert list(facts["order_fits"]) == ["bg_nbd", "pareto_nbd"]
+    assert facts["order_name"] == "bg_nbd"  # -9582.4 against -9595.0
+    assert model.orders.r == pytest.approx(0.243, abs=5e-4)
+    assert "BG/NBD is used" in describe_value_model(model, facts)
+    table = summarise_estimates(facts)
+    assert table.groupby("model")["is_used"].first().to_dict() == {
+        "BG/NBD": True,
+        "Gamma-Gamma": True,
+        "Pareto/NBD": False,
+    }
+
+
+def test_a_preferred_model_is_used_and_the_other_not_fitted(cdnow):
+    model, facts = fit_value(cdnow, order_model="pareto_nbd")
+    assert list(facts["order_fits"]) == ["pareto_nbd"]
+    assert model.orders.s == pytest.approx(0.606, abs=5e-4)
+    assert "Pareto/NBD is used" in describe_value_model(model, facts)
+    assert record_model(model, facts)["bg_nbd_at_bound"] is None
+
+
+def test_where_nobody_leaves_the_bound_is_named_and_said():
+    rng = np.random.default_rng(3)
+    frequency = rng.poisson(rng.gamma(2.0, 10.0, 300)) + 1.0
+    btyd = pd.DataFrame(
+        {
+            "customer_id": [f"c{i}" for i in range(300)],
+            "n_days": frequency + 1,
+            "btyd_frequency": frequency,
+            "btyd_recency": 52.0,
+            "T": 52.0,
+            "mean_day_value": rng.gamma(5, 4, 300),
+            "n_late_days": 1.0,
+            "mean_late_value": 20.0,
+        }
+    )
+    model, facts = fit_value(btyd)
+    assert facts["order_fits"]["pareto_nbd"][1]["at_bound"] == ("s", "beta")
+    assert not facts["order_fits"]["bg_nbd"][1]["is_converged"]
+    text = describe_value_model(model, facts)
+    assert "Pareto/NBD (s and beta ran to the bound of the search)" in text
+    assert "BG/NBD (the likelihood is flat at its top)" in text
+    assert "take `p_alive` with care" in text
+    scores = predict_value(model, btyd, 180, 0.1, 0.25)
+    assert scores["p_alive"].min() > 0.99
+    rate = (model.orders.r + frequency) / (model.orders.alpha + 52.0)
+    assert scores["expected_orders"].to_numpy() == pytest.approx(rate * 180 / 7, rel=1e-3)
+
+
+def test_discounted_orders_are_those_of_the_weeks(cdnow):
+    # 14 days: E[Y(1)] and E[Y(2)] - E[Y(1)], discounted by half a week and by one and a half
+    model, _ = fit_value(cdnow)
+    orders, discounted = discount_orders(model.orders, cdnow, 14, 0.1)
+    first, both = (expect_orders(model, cdnow, weeks) for weeks in (1.0, 2.0))
+    by_hand = first * 1.1 ** (-3.5 / 365) + (both - first) * 1.1 ** (-10.5 / 365)
+    assert orders == pytest.approx(both)
+    assert discounted == pytest.approx(by_hand)
+
+
+def test_a_window_set_by_another_method_is_carried_on(cdnow):
+    model, _ = fit_value(cdnow)
+    values = expect_values(model, cdnow)
+    window = 2 * expect_orders(model, cdnow, 8.0) * values  # twice what the model expects
+    plain, doubled = (
+        predict_value(model, cdnow, 180, 0.1, 0.25, given) for given in (None, (window, 56))
+    )
+    assert doubled["clv"].to_numpy() == pytest.approx(2 * plain["clv"].to_numpy())
+    assert doubled["expected_orders"].to_numpy() == pytest.approx(
+        2 * plain["expected_orders"].to_numpy()
+    )
+    assert (doubled["p_alive"] == plain["p_alive"]).all()
+
+
+def test_a_window_with_pooled_rates_is_carried_on_in_proportion():
+    # spend 30 in 28 days at 10 a day is 3 order days; 56 days without discounting: 6, margin 15
+    btyd = pd.DataFrame({"customer_id": ["a"], "n_days": [1], "mean_day_value": [3.0]})
+    scores = predict_value(POOLED, btyd, 56, 0.0, 0.25, (np.array([30.0]), 28))
+    assert scores.loc[0, "expected_orders"] == pytest.approx(6)
+    assert scores.loc[0, "clv"] == pytest.approx(0.25 * 60)
+
+
+def test_drifting_spend_takes_recent_means(drawn):
+    btyd = build_btyd(drawn, "2017-07-19").to_pandas()
+    early = btyd["mean_day_value"] * btyd["n_days"] - btyd["mean_late_value"] * btyd["n_late_days"]
+    doubled = btyd["mean_late_value"] * 2
+    drifted = btyd.assign(
+        mean_late_value=doubled,
+        mean_day_value=(early + doubled * btyd["n_late_days"]) / btyd["n_days"],
+    )
+    model, facts = fit_value(drifted)
+    assert facts["value_name"] == "class_means"
+    assert "spend drifts" in describe_spend(facts["spend_checks"], facts["value_name"])
+    total = (drifted["mean_late_value"] * drifted["n_late_days"]).sum()
+    late_mean = total / drifted["n_late_days"].sum()
+    assert expect_values(model, drifted).mean() == pytest.approx(late_mean, rel=0.05)
+
+
+class TestTotal:
+    def test_covers_the_total_and_is_that_of_new_histories(self, cdnow):
+        model, facts = fit_value(cdnow)
+        interval = total_value_interval(model, facts, cdnow, 180, 0.1, 0.25)
+        total = predict_value(model, cdnow, 180, 0.1, 0.25)["clv"].sum()
+        assert interval.estimate == pytest.approx(total)
+        assert interval.lower < total < interval.upper
+        assert "from the uncertainty of the fitted parameters" in describe_total(total, interval)
+
+    def test_by_hand_where_the_total_goes_with_one_parameter(self):
+        # orders (r + x) / (alpha + T) t nearly goes with 1 / alpha if T is short beside alpha, and
+        # with gamma; give both a standard error of .1 on the log scale: sqrt(.02)
+        orders, values = BgNbd(1.0, 1e6, 1e-6, 1.0), GammaGamma(2.0, 4.0, 10.0)
+        covariance = np.zeros((4, 4))
+        covariance[1, 1] = 0.01
+        spend = np.zeros((3, 3))
+        spend[2, 2] = 0.01
+        facts = {
+            "order_model": {"log_covariance": covariance},
+            "value_model": {"log_covariance": spend},
+        }
+        btyd = pd.DataFrame(
+            {
+                "customer_id": ["a"],
+                "n_days": [0],
+                "btyd_frequency": [0],
+                "btyd_recency": [0.0],
+                "T": [1.0],
+                "mean_day_value": [0.0],
+            }
+        )
+        model = ValueModel(orders, values, 1.0, 1.0)
+        interval = total_value_interval(model, facts, btyd, 70, 0.0, 0.5)
+        half = np.log(interval.upper / interval.estimate)
+        assert half == pytest.approx(1.959964 * 0.02**0.5, rel=1e-2)
+
+    def test_without_a_model_there_is_none(self, cdnow):
+        model, facts = fit_value(cdnow.head(10))
+        assert total_value_interval(model, facts, cdnow.head(10), 180, 0.1, 0.25) is None
+        assert "no interval" in describe_total(1.0, None)
