@@ -97,11 +97,14 @@ def score_plain(folder: Path, target: Path) -> None:
 
 
 def histories(folder: Path, target: Path) -> None:
-    """Let `btyd.run` fit and score as many customers as `folder` is named after."""
+    """Let `btyd.run` fit and score as many customers as `folder` is named after.
+
+    What lies at `folder` is the path of a Python that has `lifetimes`, or empty.
+    """
     from btyd import run
 
     start()
-    target.write_text(json.dumps(run(int(folder.name))), encoding="utf-8")
+    target.write_text(json.dumps(run(int(folder.name), folder.read_text())), encoding="utf-8")
 
 
 if __name__ == "__main__":
