@@ -42,7 +42,7 @@ def summarise_estimates(facts: dict) -> pd.DataFrame:
     -------
     DataFrame
         One row per parameter, of each fit that was tried, with whether it is used and what ran
-        to its bound; none where only pooled rates were to be had.
+        to its bound: such a fit has no intervals. None where only pooled rates were to be had.
     """
     fits = [
         (_ORDER_WORDS[name], fit, name == facts["order_name"])
@@ -55,8 +55,8 @@ def summarise_estimates(facts: dict) -> pd.DataFrame:
             "parameter": name,
             "is_used": is_used,
             "estimate": fitted[name].value,
-            "lower": fitted[name].lower,
-            "upper": fitted[name].upper,
+            "lower": float("nan") if fitted["at_bound"] else fitted[name].lower,
+            "upper": float("nan") if fitted["at_bound"] else fitted[name].upper,
             "meaning": meaning + (" (ran to its bound)" if name in fitted["at_bound"] else ""),
         }
         for model, fitted, is_used in fits
