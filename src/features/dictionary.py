@@ -36,15 +36,29 @@ my_shop = "my_shop.features"
 ```python
 from src.features.catalogue import feature
 
-@feature("max_discount_value", family="my_shop", relation="lines", type="float64",
-         unit="shop currency", meaning="Largest discount on one order line.")
-def max_discount(lines):                # one row per order line; aggregate by customer
+
+@feature(
+    "max_discount_value",
+    family="my_shop",
+    relation="lines",
+    type="float64",
+    unit="shop currency",
+    meaning="Largest discount on one order line.",
+)
+def max_discount(lines):  # one row per order line; aggregate by customer
     return lines.discount_minor.max() / 100
 
-@feature("spend_per_item", family="my_shop", relation="profile", type="float64",
-         unit="shop currency", meaning="Mean value of an order line.",
-         uses=("monetary_value", "items_per_order"))
-def spend_per_item(profile):            # one row per customer, with the columns of `uses`
+
+@feature(
+    "spend_per_item",
+    family="my_shop",
+    relation="profile",
+    type="float64",
+    unit="shop currency",
+    meaning="Mean value of an order line.",
+    uses=("monetary_value", "items_per_order"),
+)
+def spend_per_item(profile):  # one row per customer, with the columns of `uses`
     return profile.monetary_value / profile.items_per_order
 ```
 

@@ -79,12 +79,11 @@ def maximise(
     information = _information(slope, best.x)
     best.x = _polish(slope, information, best.x)
     covariance = _inverse(information)
-    spread = np.sqrt(np.diag(covariance))
+    half = _Z_95 * np.sqrt(np.diag(covariance))
+    with np.errstate(over="ignore"):  # of a flat likelihood the upper end is infinite
+        ends = zip(np.exp(best.x), np.exp(best.x - half), np.exp(best.x + half), strict=True)
     estimates = {
-        name: Estimate(
-            float(np.exp(at)), float(np.exp(at - _Z_95 * sd)), float(np.exp(at + _Z_95 * sd))
-        )
-        for name, at, sd in zip(names, best.x, spread, strict=True)
+        name: Estimate(*map(float, found)) for name, found in zip(names, ends, strict=True)
     }
     at_bound = tuple(
         name for name, at in zip(names, best.x, strict=True) if abs(at) >= _LOG_BOUND - 1e-6

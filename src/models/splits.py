@@ -11,7 +11,7 @@ import pandas as pd
 
 from src.data.window import days_after, known_by, parse_date, within
 from src.errors import LeakageError, ParameterError
-from src.models.leaks import check_leaks
+from src.models.leaks import MAX_AUC, check_leaks
 
 __all__ = [
     "HAS_ORDERED",
@@ -156,7 +156,10 @@ def build_snapshots(
 
 
 def check_snapshots(
-    snapshots: Sequence[Snapshot], labelled: dict[str, pd.DataFrame], columns: Sequence[str]
+    snapshots: Sequence[Snapshot],
+    labelled: dict[str, pd.DataFrame],
+    columns: Sequence[str],
+    max_auc: float = MAX_AUC,
 ) -> pd.DataFrame:
     """Hold every snapshot against the leakage guards.
 
@@ -168,6 +171,8 @@ def check_snapshots(
         As built by :func:`build_snapshots`.
     columns : sequence of str
         Columns that a model may look at.
+    max_auc : float, default 0.98
+        What a column may tell alone; customers who come like clockwork may need more.
 
     Returns
     -------
@@ -186,7 +191,7 @@ def check_snapshots(
         looked_at = rows[["customer_id", "as_of_date", *columns]]
         y = rows[HAS_ORDERED].to_numpy(dtype="float64")
         label_from = days_after(snapshot.as_of_date, 1)
-        alone = check_leaks(looked_at, y, snapshot.as_of_date, label_from)
+        alone = check_leaks(looked_at, y, snapshot.as_of_date, label_from, max_auc=max_auc)
         found.append(alone.set_index("feature")["auc"].rename(snapshot.role))
     table = pd.concat(found, axis=1).rename_axis("feature")
     order = table.max(axis=1).sort_values(ascending=False, kind="stable").index

@@ -140,6 +140,11 @@ def produce(address: str, topic: str, messages: list[tuple[int, bytes | None]]) 
 
     producer = Producer({"bootstrap.servers": address, "log_level": 0, "linger.ms": 5})
     for partition, value in messages:
-        producer.produce(topic, value, partition=partition)
+        while True:
+            try:
+                producer.produce(topic, value, partition=partition)
+                break
+            except BufferError:  # a busy broker: what waits has to leave first
+                producer.poll(0.5)
         producer.poll(0)
     assert producer.flush(30) == 0
