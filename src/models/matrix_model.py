@@ -1,5 +1,6 @@
 """What candidates share that learn from a feature matrix."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
@@ -12,7 +13,7 @@ from src.models.purchase_rules import BaseRate
 __all__ = ["MatrixModel", "Standardised"]
 
 
-class MatrixModel:
+class MatrixModel(ABC):
     """A candidate on the features of a design; where these tell nobody apart, one rate for all.
 
     A kind of model says how it learns from a matrix (`_learn`), what it gives (`_score`), what
@@ -96,20 +97,25 @@ class MatrixModel:
     def _sources(self) -> list[str]:
         return self.design_.sources
 
+    @abstractmethod
     def _learn(self, X: np.ndarray, y: np.ndarray) -> None:
-        raise NotImplementedError
+        """Fit on features, shape (n, k), and labels of both classes."""
 
+    @abstractmethod
     def _score(self, X: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Raw probability of 1, shape (n,)."""
 
+    @abstractmethod
     def _contribute(self, X: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Say what each feature adds to each score, shape (n, k)."""
 
+    @abstractmethod
     def _plain(self) -> dict[str, object]:
-        raise NotImplementedError
+        """Fitted values as JSON can hold them."""
 
+    @abstractmethod
     def _restore(self, plain: Mapping) -> None:
-        raise NotImplementedError
+        """Take over what `_plain` gave."""
 
 
 class Standardised(MatrixModel):
