@@ -1,43 +1,59 @@
-"""Next products: own habits and what is bought together, against popularity and habit alone."""
+"""Next products: purchases as matrices, scores by each method, and the best of each customer."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+import ibis
+from ibis.expr.types import Table
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from src.data.window import days_after
 from src.errors import ParameterError
 from src.models.recommend_items import ItemRules
+from src.models.recommend_methods import Recommender, score_together
 
 __all__ = [
-    "METHODS",
     "TARGETS",
     "Purchases",
-    "Recommender",
+    "Shelf",
+    "Target",
     "best_items",
-    "fit_recommender",
+    "build_shelf",
     "index_purchases",
-    "list_pairs",
     "rank_for",
     "recommend",
     "score_items",
 ]
 
-Method = Literal["popularity", "repurchase", "co_purchase"]
 Target = Literal["any", "new"]
-
-METHODS: tuple[Method, ...] = ("popularity", "repurchase", "co_purchase")
-"""From the plainest to the least plain."""
 
 TARGETS: tuple[Target, ...] = ("any", "new")
 """Whatever is bought next, or only items that are new to the customer."""
 
-_HABIT_DAYS = 90.0
-_RIDGE = 0.4
 _DECIMALS = 6
 _TIE = 1e-10
 _LATE = 1e6
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What may be recommended on a date.
+
+    Parameters
+    ----------
+    items : array of str
+        Sorted names.
+    popularity : array of shape (n_items,), in [0, 1]
+        Share of all customers who bought it lately.
+    rest_days : int
+        An item bought in the last so many days rests.
+    """
+
+    items: np.ndarray
+    popularity: np.ndarray
+    rest_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,94 +62,79 @@ class Purchases:
 
     Parameters
     ----------
-    customers, items : array of str
-        Sorted names of rows and columns.
-    n_days, last_days : sparse matrix of shape (n_customers, n_items)
-        Days on which it was bought; days since the last of them, plus one.
-    popularity : array of shape (n_items,), in [0, 1]
-        Share of all customers who bought it lately.
+    customers : array of str
+        Sorted names of the rows.
+    shelf : Shelf
+        Its items are the columns.
+    n_days, last_days, faded_days : sparse matrix of shape (n_customers, n_items)
+        Days on which it was bought; days since the last of them, plus one; those days, each
+        counting less the longer ago it was.
     """
 
     customers: np.ndarray
-    items: np.ndarray
+    shelf: Shelf
     n_days: sparse.csr_matrix
     last_days: sparse.csr_matrix
-    popularity: np.ndarray
+    faded_days: sparse.csr_matrix
+
+    @property
+    def items(self) -> np.ndarray:
+        """Names of the columns."""
+        return self.shelf.items
 
 
-@dataclass(frozen=True)
-class Recommender:
-    """Fitted recommender.
+def build_shelf(item_days: Table, n_customers: int, as_of_date: str, rules: ItemRules) -> Shelf:
+    """Find the items that may be recommended, and how popular each is.
 
     Parameters
     ----------
-    method : str
-        One of `METHODS`.
-    weights : array of shape (n_items, n_items), or None
-        How much having bought the item of the row speaks for the item of the column.
+    item_days : ibis.Table
+        As from `src.models.recommend_items.build_item_days`, of all customers.
+    n_customers : int
+        All customers, whether they bought anything that may be recommended or not.
+    as_of_date : str
+        ISO date; later days are left out.
+    rules : ItemRules
+        Which items are active, and how many at most.
     """
+    start = ibis.date(days_after(as_of_date, -rules.active_days))
+    recent = item_days.filter(
+        (item_days.order_date > start) & (item_days.order_date <= ibis.date(as_of_date))
+    )
+    is_late = recent.order_date > ibis.date(days_after(as_of_date, -rules.popular_days))
+    counts = recent.group_by("item").agg(
+        n_buyers=recent.customer_id.nunique(), n_late=recent.customer_id.nunique(where=is_late)
+    )
+    most = counts.order_by([ibis.desc("n_buyers"), "item"]).limit(rules.max_items).to_pandas()
+    most = most.sort_values("item")
+    popularity = most["n_late"].to_numpy(float) / max(n_customers, 1)
+    return Shelf(most["item"].to_numpy(dtype=object), popularity, rules.rest_days)
 
-    method: Method
-    weights: np.ndarray | None = None
 
-
-def index_purchases(purchases: pd.DataFrame, customers: np.ndarray, rules: ItemRules) -> Purchases:
-    """Lay purchases out as matrices over the items that may be recommended.
+def index_purchases(purchases: pd.DataFrame, customers: np.ndarray, shelf: Shelf) -> Purchases:
+    """Lay purchases out as matrices over the items of a shelf.
 
     Parameters
     ----------
     purchases : DataFrame
         As from `src.models.recommend_items.count_purchases`.
     customers : array of str
-        Everybody who gets a list, whether they bought anything that may be recommended or not.
-    rules : ItemRules
-        Which items are active, and how many at most.
+        Who gets a row, whether they bought anything that may be recommended or not.
+    shelf : Shelf
 
     Returns
     -------
     Purchases
     """
-    recent = purchases[purchases["last_days"] < rules.active_days]
-    counts = recent["item"].value_counts().rename_axis("item").reset_index(name="n_buyers")
-    counts = counts.sort_values(["n_buyers", "item"], ascending=[False, True])
-    items = np.sort(counts["item"].head(rules.max_items).to_numpy(dtype=object))
     customers = np.sort(np.asarray(customers, dtype=object))
-    known = purchases[purchases["item"].isin(items)]
-    row = pd.Index(customers).get_indexer(known["customer_id"])
-    column = pd.Index(items).get_indexer(known["item"])
-    shape = (len(customers), len(items))
-    n_days = sparse.csr_matrix((known["n_days"].to_numpy(float), (row, column)), shape)
-    last = sparse.csr_matrix((known["last_days"].to_numpy(float) + 1, (row, column)), shape)
-    is_late = known["last_days"].to_numpy() < rules.popular_days
-    buyers = np.bincount(column[is_late], minlength=len(items))
-    return Purchases(customers, items, n_days, last, buyers / max(len(customers), 1))
-
-
-def fit_recommender(purchases: Purchases, method: Method) -> Recommender:
-    r"""Learn what is bought together.
-
-    ``popularity`` and ``repurchase`` have nothing to learn. ``co_purchase`` regresses each item on
-    all others by ridge, without letting an item explain itself, which has the closed form
-
-    .. math:: P = (X^\top X + \lambda I)^{-1},\qquad B_{ij} = -P_{ij} / P_{jj},\quad B_{jj} = 0
-
-    where X is the logarithm of one plus the days on which a customer bought an item.
-
-    References
-    ----------
-    .. Steck, H. (2019). Embarrassingly shallow autoencoders for sparse data. WWW.
-    """
-    if method not in METHODS:
-        raise ParameterError(f"Expected a method among {list(METHODS)}, found {method!r}.")
-    if method != "co_purchase" or not len(purchases.items):
-        return Recommender(method)
-    X = purchases.n_days.log1p()
-    gram = (X.T @ X).toarray()
-    gram[np.diag_indices_from(gram)] += _RIDGE * max(len(purchases.customers), 1)
-    inverse = np.linalg.inv(gram)
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return Recommender(method, np.round(weights, _DECIMALS + 2))
+    row = pd.Index(customers).get_indexer(purchases["customer_id"])
+    column = pd.Index(shelf.items).get_indexer(purchases["item"])
+    known = (row >= 0) & (column >= 0)
+    shape, at = (len(customers), len(shelf.items)), (row[known], column[known])
+    counts = purchases[["n_days", "last_days", "faded_days"]].to_numpy(float)[known]
+    counts[:, 1] += 1
+    matrices = (sparse.csr_matrix((column, at), shape) for column in counts.T)
+    return Purchases(customers, shelf, *matrices)
 
 
 def score_items(model: Recommender, purchases: Purchases) -> np.ndarray:
@@ -143,7 +144,8 @@ def score_items(model: Recommender, purchases: Purchases) -> np.ndarray:
     ----------
     model : Recommender
     purchases : Purchases
-        Of the customers to score, over the items the model was fitted on.
+        Of the customers to score, over the items the model was fitted on. The answer is dense, so
+        give some customers at a time.
 
     Returns
     -------
@@ -151,21 +153,22 @@ def score_items(model: Recommender, purchases: Purchases) -> np.ndarray:
         Higher is better. Popularity decides between items that nothing else tells apart, then the
         name of the item.
     """
-    n_days = purchases.n_days.toarray()
-    score = np.tile(purchases.popularity, (len(n_days), 1))
+    score = np.tile(purchases.shelf.popularity, (len(purchases.customers), 1))
     if model.method == "repurchase":
-        score = n_days + 0.999 * score
-    elif model.weights is not None:
-        fading = 0.5 ** (purchases.last_days.toarray() / _HABIT_DAYS)
-        score = 0.001 * score + n_days * fading + np.log1p(n_days) @ model.weights
+        score = purchases.n_days.toarray() + 0.999 * score
+    elif model.is_learnt:
+        together = score_together(model, purchases.n_days.log1p())
+        score = 0.001 * score + purchases.faded_days.toarray() + together
     return np.round(score, _DECIMALS) - _TIE * np.arange(score.shape[1])
 
 
 def rank_for(target: Target, score: np.ndarray, purchases: Purchases) -> np.ndarray:
-    """Give the scores to rank by: for ``new``, what a customer has bought comes last."""
+    """Give the scores to rank by: items that rest, and for ``new`` all bought before, come last."""
     if target not in TARGETS:
         raise ParameterError(f"Expected a target among {list(TARGETS)}, found {target!r}.")
-    return score - _LATE * (purchases.n_days.toarray() > 0) if target == "new" else score
+    days = purchases.last_days.toarray()
+    late = days > 0 if target == "new" else (days > 0) & (days <= purchases.shelf.rest_days)
+    return score - _LATE * late
 
 
 def recommend(
@@ -202,25 +205,3 @@ def best_items(score: np.ndarray, k: int) -> np.ndarray:
     top = np.argpartition(-score, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(score, top, axis=1), axis=1, kind="stable")
     return np.take_along_axis(top, order, axis=1)
-
-
-def list_pairs(model: Recommender, purchases: Purchases, n_pairs: int = 10) -> pd.DataFrame:
-    """List the items that speak most for one another.
-
-    Returns
-    -------
-    DataFrame
-        One row per pair: `bought`, `speaks for`, `weight`; empty unless the method is
-        ``co_purchase``.
-    """
-    if model.weights is None:
-        return pd.DataFrame({"bought": [], "speaks for": [], "weight": []})
-    flat = np.argsort(-model.weights, axis=None, kind="stable")[:n_pairs]
-    row, column = np.unravel_index(flat, model.weights.shape)
-    return pd.DataFrame(
-        {
-            "bought": purchases.items[row],
-            "speaks for": purchases.items[column],
-            "weight": model.weights[row, column],
-        }
-    )

@@ -1,4 +1,4 @@
-"""How good the lists would have been: made at a past date, held against what was then bought."""
+"""How good the lists would have been: held against each customer's last basket."""
 
 from dataclasses import dataclass
 
@@ -8,30 +8,35 @@ import numpy as np
 import pandas as pd
 
 from src.data.window import days_after
-from src.metrics.intervals import Interval, bootstrap_difference, bootstrap_mean
+from src.metrics.intervals import bootstrap_mean
 from src.metrics.ranking import coverage, ndcg_at_k, precision_at_k, recall_at_k
 from src.models.recommend import (
-    METHODS,
     TARGETS,
     Purchases,
+    Shelf,
     Target,
     best_items,
-    fit_recommender,
+    build_shelf,
     index_purchases,
     rank_for,
     score_items,
 )
-from src.models.recommend_items import ItemRules, count_purchases
+from src.models.recommend_items import ItemRules, count_purchases, sum_up_days
+from src.models.recommend_methods import METHODS, Recommender, fit_recommender
 
 __all__ = [
+    "MOST_CUSTOMERS",
     "Trial",
-    "choose_method",
-    "compare_recall",
-    "describe_choice",
-    "record_trials",
+    "sample_customers",
+    "sample_purchases",
     "summarise_trials",
     "try_methods",
 ]
+
+MOST_CUSTOMERS = 20_000
+"""Customers that methods are fitted and tried on; more would make them slower, hardly better."""
+
+_BLOCK = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,9 @@ class Trial:
     method, target : str
         Which lists were made.
     cut_date, last_date : str
-        Lists know nothing after the cut; purchases after it, up to the last date, count.
+        Methods learn up to the cut; last baskets lie after it, up to the last date.
     is_hit : array of shape (n_customers, k)
-        Whether the item at each rank was bought; customers who bought nothing are left out.
+        Whether the item at each rank was in the basket; customers without one are left out.
     recall, ndcg, precision : array of shape (n_customers,)
         At k, by customer.
     coverage : float
@@ -63,10 +68,43 @@ class Trial:
     coverage: float
 
 
+def sample_customers(item_days: Table, last_date: str, n_most: int = MOST_CUSTOMERS) -> list[str]:
+    """Choose customers who bought something by a date: all, or the first by name.
+
+    Names are pseudonyms, hence hashes: the first of them are a random draw, the same each time.
+    """
+    known = item_days.filter(item_days.order_date <= ibis.date(last_date))
+    chosen = known.select("customer_id").distinct().order_by("customer_id").limit(n_most)
+    return chosen.to_pandas()["customer_id"].to_list()
+
+
+def sample_purchases(
+    item_days: Table, as_of_date: str, shelf: Shelf, n_most: int = MOST_CUSTOMERS
+) -> Purchases:
+    """Lay out the purchases of `sample_customers`, to learn from."""
+    customers = np.array(sample_customers(item_days, as_of_date, n_most), dtype=object)
+    counts = count_purchases(_of(item_days, customers), as_of_date)
+    return index_purchases(counts, customers, shelf)
+
+
+def _of(item_days: Table, customers: np.ndarray) -> Table:
+    names = pd.DataFrame({"customer_id": pd.Series(customers, dtype="str")})
+    return item_days.semi_join(ibis.memtable(names), "customer_id")
+
+
 def try_methods(
-    item_days: Table, last_date: str, eval_days: int, rules: ItemRules, k: int = 5
+    item_days: Table,
+    last_date: str,
+    eval_days: int,
+    rules: ItemRules,
+    k: int = 5,
+    seed: int = 0,
+    n_most: int = MOST_CUSTOMERS,
 ) -> list[Trial]:
-    """Try every method on the last days of a history.
+    """Try every method on the last baskets of a window.
+
+    What is bought together, and what is popular, is learnt up to the day before the window. A
+    customer's own purchases count up to the day before the basket that the list is held against.
 
     Parameters
     ----------
@@ -75,10 +113,14 @@ def try_methods(
     last_date : str
         ISO date, last day of the window; nothing after it is read.
     eval_days : int
-        Length of the window; lists are made from what was known before it.
+        Length of the window; of each customer, the last basket in it counts.
     rules : ItemRules
     k : int, default 5
         Length of the lists.
+    seed : int, default 0
+        Of the start of ``als``.
+    n_most : int, default 20,000
+        Customers at most.
 
     Returns
     -------
@@ -86,33 +128,66 @@ def try_methods(
         One per target and method; none where nobody was known before the window or bought in it.
     """
     cut_date = days_after(last_date, -eval_days)
-    counts = count_purchases(item_days, cut_date)
-    purchases = index_purchases(counts, counts["customer_id"].unique(), rules)
-    if not len(purchases.items):
+    customers = np.array(sample_customers(item_days, cut_date, n_most), dtype=object)
+    known = item_days.filter(item_days.order_date <= ibis.date(cut_date))
+    n_known = int(known.customer_id.nunique().execute())
+    shelf = build_shelf(item_days, n_known, cut_date, rules)
+    if not len(shelf.items):
         return []
-    later = item_days.filter(
-        (item_days.order_date > ibis.date(cut_date))
-        & (item_days.order_date <= ibis.date(last_date))
-    )
-    bought = later.select("customer_id", "item").distinct().to_pandas()
+    mine = item_days.filter(item_days.order_date <= ibis.date(last_date))
+    mine = _of(mine, customers).cache()
+    before, bought = _split_at_last_basket(mine, cut_date)
+    learnt = index_purchases(count_purchases(mine, cut_date), customers, shelf)
+    models = [fit_recommender(learnt.n_days, method, seed) for method in METHODS]
+    buyers = np.sort(bought["customer_id"].unique())
+    found = [
+        _try_block(models, shelf, before, bought, buyers[start : start + _BLOCK], k)
+        for start in range(0, len(buyers), _BLOCK)
+    ]
+    return _trials(found, len(shelf.items), cut_date, last_date)
+
+
+def _split_at_last_basket(mine: Table, cut_date: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count up to the day before each customer's last basket, and list what was in that."""
+    later = mine.filter(mine.order_date > ibis.date(cut_date))
+    last = later.group_by("customer_id").agg(basket_date=later.order_date.max())
+    joined = mine.join(last, "customer_id")
+    bought = joined.filter(joined.order_date == joined.basket_date)
+    before = joined.filter(joined.order_date < joined.basket_date)
+    age = before.basket_date.delta(before.order_date, unit="day") - 1
+    counts = sum_up_days(before.mutate(age_days=age))
+    return counts, bought.select("customer_id", "item").distinct().to_pandas()
+
+
+def _try_block(
+    models: list[Recommender],
+    shelf: Shelf,
+    before: pd.DataFrame,
+    bought: pd.DataFrame,
+    customers: np.ndarray,
+    k: int,
+) -> dict[tuple[Target, str], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """By target and method: hits by rank, how much could be hit, and the lists of these."""
+    purchases = index_purchases(before, customers, shelf)
     relevant, n_outside = _match(bought, purchases)
     is_new = relevant & (purchases.n_days.toarray() == 0)
     truths = {
         "any": (relevant, relevant.sum(axis=1) + n_outside),
         "new": (is_new, is_new.sum(axis=1)),
     }
-    trials = []
-    for method in METHODS:
-        score = score_items(fit_recommender(purchases, method), purchases)
-        for target in TARGETS:
+    found = {}
+    for model in models:
+        score = score_items(model, purchases)
+        for target, (hit, n_relevant) in truths.items():
             top = best_items(rank_for(target, score, purchases), k)
-            trials.append(_trial(method, target, cut_date, last_date, *truths[target], top))
-    tried = [trial for trial in trials if len(trial.recall)]
-    return sorted(tried, key=lambda trial: TARGETS.index(trial.target))
+            is_test = n_relevant > 0
+            is_hit = np.take_along_axis(hit, top, axis=1)
+            found[target, model.method] = (is_hit[is_test], n_relevant[is_test], top)
+    return found
 
 
 def _match(bought: pd.DataFrame, purchases: Purchases) -> tuple[np.ndarray, np.ndarray]:
-    """Mark what each known customer bought later; count what lies outside the items."""
+    """Mark what each customer bought; count what lies outside the items."""
     row = pd.Index(purchases.customers).get_indexer(bought["customer_id"])
     column = pd.Index(purchases.items).get_indexer(bought["item"])
     inside = (row >= 0) & (column >= 0)
@@ -122,34 +197,20 @@ def _match(bought: pd.DataFrame, purchases: Purchases) -> tuple[np.ndarray, np.n
     return is_bought, np.bincount(outside, minlength=len(purchases.customers))
 
 
-def _trial(
-    method: str,
-    target: Target,
-    cut_date: str,
-    last_date: str,
-    relevant: np.ndarray,
-    n_relevant: np.ndarray,
-    top: np.ndarray,
-) -> Trial:
-    is_test = n_relevant > 0
-    is_hit, n_test = np.take_along_axis(relevant, top, axis=1)[is_test], n_relevant[is_test]
-    metrics = (metric(is_hit, n_test) for metric in (recall_at_k, ndcg_at_k, precision_at_k))
-    share = coverage(top, relevant.shape[1])
-    return Trial(method, target, cut_date, last_date, is_hit, *metrics, share)
-
-
-def choose_method(trials: list[Trial], target: Target) -> str:
-    """Choose the method with the highest mean recall; of equals, the plainest.
-
-    Parameters
-    ----------
-    trials : list of Trial
-        On a window before the one that is reported.
-    target : {"any", "new"}
-    """
-    means = {trial.method: trial.recall.mean() for trial in trials if trial.target == target}
-    known = [method for method in METHODS if method in means]
-    return max(known, key=lambda method: means[method]) if known else METHODS[0]
+def _trials(found: list[dict], n_items: int, cut_date: str, last_date: str) -> list[Trial]:
+    trials = []
+    for target in TARGETS:
+        for method in METHODS if found else ():
+            parts = [block[target, method] for block in found]
+            is_hit, n_relevant, top = (np.concatenate(part) for part in zip(*parts, strict=True))
+            if not len(is_hit):
+                continue
+            by_customer = (
+                metric(is_hit, n_relevant) for metric in (recall_at_k, ndcg_at_k, precision_at_k)
+            )
+            share = coverage(top, n_items)
+            trials.append(Trial(method, target, cut_date, last_date, is_hit, *by_customer, share))
+    return trials
 
 
 def summarise_trials(trials: list[Trial], seed: int) -> pd.DataFrame:
@@ -174,69 +235,3 @@ def summarise_trials(trials: list[Trial], seed: int) -> pd.DataFrame:
         )
         rows.append((*head, *ends, *tail))
     return pd.DataFrame(rows, columns=columns.split())
-
-
-def compare_recall(trials: list[Trial], method: str, target: Target, seed: int) -> Interval | None:
-    """Recall of a method minus that of the best other, paired by customer; None without trials."""
-    recalls = {trial.method: trial.recall for trial in trials if trial.target == target}
-    others = [other for other in METHODS if other in recalls and other != method]
-    if method not in recalls or not others:
-        return None
-    best = max(others, key=lambda other: recalls[other].mean())
-    return bootstrap_difference(recalls[method], recalls[best], seed)
-
-
-def describe_choice(
-    earlier: list[Trial], reported: list[Trial], method: str, target: Target, seed: int
-) -> str:
-    """Say in Markdown which method was chosen, on what, and how it then fared."""
-    if not any(trial.target == target for trial in reported):
-        return (
-            "**Too little history to try the methods**: nobody known before the last window bought "
-            f"in it. `{method}` is used untried."
-        )
-    trial = next(trial for trial in reported if (trial.method, trial.target) == (method, target))
-    chosen = (
-        f"chosen on the window that ended {earlier[0].last_date}"
-        if earlier
-        else "taken without a trial, for the history is too short for an earlier window"
-    )
-    gain = compare_recall(reported, method, target, seed)
-    text = (
-        f"**`{method}`** was {chosen}. In the days after {trial.cut_date}, up to "
-        f"{trial.last_date}, its lists named {trial.recall.mean():.1%} of what "
-        f"{len(trial.recall):,} customers bought; of what they named, {trial.precision.mean():.0%} "
-        "was bought."
-    )
-    if gain is None:
-        return text
-    verdict = "better" if gain.lower > 0 else "worse" if gain.upper < 0 else "not clearly different"
-    return (
-        f"{text} Recall against the best other method: {gain.estimate:+.4f} "
-        f"[{gain.lower:+.4f}, {gain.upper:+.4f}], {verdict}."
-    )
-
-
-def record_trials(
-    summary: pd.DataFrame, method: str, target: Target, k: int
-) -> dict[str, float | int | None]:
-    """Lay out the trial of the chosen method and of popularity as named numbers."""
-    rows = summary[summary["target"] == target].set_index("method")
-    numbers: dict[str, float | int | None] = {
-        "n_test": int(rows["n_test"].max()) if len(rows) else 0
-    }
-    for prefix, name in (
-        ("", method),
-        ("popularity_", "popularity"),
-        ("repurchase_", "repurchase"),
-    ):
-        row = rows.loc[name] if name in rows.index else {}
-        for metric in ("recall", "ndcg"):
-            lower, upper = (
-                ("lower", "upper") if metric == "recall" else ("ndcg_lower", "ndcg_upper")
-            )
-            key = f"{prefix}{metric}_at_{k}"
-            numbers[key] = row.get(metric)
-            numbers[f"{key}_lower"], numbers[f"{key}_upper"] = row.get(lower), row.get(upper)
-        numbers[f"{prefix}coverage"] = row.get("coverage")
-    return numbers

@@ -6,7 +6,7 @@ import ibis
 from ibis.expr.types import Table
 import pandas as pd
 
-from src.data.window import days_after, known_by
+from src.data.window import days_after, known_by, within
 
 __all__ = [
     "ItemRules",
@@ -14,9 +14,14 @@ __all__ = [
     "build_product_days",
     "choose_products",
     "count_purchases",
+    "known_customers",
     "list_active_products",
-    "list_customers",
+    "list_sellers",
+    "list_thin_products",
+    "sum_up_days",
 ]
+
+_HABIT_DAYS = 90.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,14 @@ class ItemRules:
         Popularity counts the buyers of the last so many days.
     max_items : int, default 1000
         Only so many items, those with most buyers in `active_days`.
+    rest_days : int, default 0
+        An item bought in the last so many days is named only where no other is left.
+    unavailable : tuple of str
+        Product numbers that are left out, such as what the shop knows to be sold out. What it
+        does not know is told by sales: see `active_days`.
+    min_margin_share : float, default 0
+        Products that lately earned less than this share of what the shop received for them are
+        left out; those without a known cost stay.
     """
 
     excluded_departments: tuple[str, ...] = ()
@@ -45,6 +58,9 @@ class ItemRules:
     active_days: int = 60
     popular_days: int = 28
     max_items: int = 1000
+    rest_days: int = 0
+    unavailable: tuple[str, ...] = ()
+    min_margin_share: float = 0.0
 
 
 def build_product_days(orders: Table, products: Table, as_of_date: str, rules: ItemRules) -> Table:
@@ -66,9 +82,40 @@ def build_product_days(orders: Table, products: Table, as_of_date: str, rules: I
     """
     lines = known_by(orders, "ordered_at", as_of_date)
     days = lines.select("customer_id", "product_id", order_date=lines.ordered_at.date())
-    return days.inner_join(_allowed(products, rules), "product_id").select(
+    thin = list_thin_products(orders, products, as_of_date, rules)
+    allowed = _allowed(products, rules)
+    for left_out in (list(rules.unavailable), thin):
+        if left_out:
+            allowed = allowed.filter(~allowed.product_id.isin(left_out))
+    return days.inner_join(allowed, "product_id").select(
         "customer_id", "item", "product_id", "order_date"
     )
+
+
+def list_thin_products(
+    orders: Table, products: Table, as_of_date: str, rules: ItemRules
+) -> list[str]:
+    """List the products that lately earned too little.
+
+    Parameters
+    ----------
+    orders, products : ibis.Table
+        As in their contracts; `unit_cost_value` tells the cost of a piece.
+    as_of_date : str
+        ISO date, the last day that is read.
+    rules : ItemRules
+        Its `active_days` say what is lately, its `min_margin_share` what is too little.
+    """
+    costs = products.filter(products.unit_cost_value.notnull())
+    costs = costs.select("product_id", "unit_cost_value")
+    recent = within(orders, "ordered_at", days_after(as_of_date, -rules.active_days), as_of_date)
+    lines = recent.inner_join(costs, "product_id")
+    sums = lines.group_by("product_id").agg(
+        received=lines.line_value_minor.sum(),
+        cost=(lines.unit_cost_value * lines.quantity * 100).sum(),
+    )
+    thin = sums.filter(sums.received - sums.cost < rules.min_margin_share * sums.received)
+    return thin.order_by("product_id").to_pandas()["product_id"].to_list()
 
 
 def _allowed(products: Table, rules: ItemRules) -> Table:
@@ -116,32 +163,34 @@ def count_purchases(item_days: Table, as_of_date: str) -> pd.DataFrame:
     -------
     DataFrame
         One row per customer and item: `customer_id`, `item`, `n_days` (days on which it was
-        bought) and `last_days` (days since the last of them); in any order.
+        bought), `last_days` (days since the last of them) and `faded_days` (those days, each
+        halved for every 90 days since); in any order.
     """
     end = ibis.date(as_of_date)
     known = item_days.filter(item_days.order_date <= end)
-    counts = known.group_by("customer_id", "item").agg(
-        n_days=known.count(), last=known.order_date.max()
+    return sum_up_days(known.mutate(age_days=end.delta(known.order_date, unit="day")))
+
+
+def sum_up_days(aged: Table) -> pd.DataFrame:
+    """Sum up days of purchase whose `age_days` is known, as `count_purchases` does."""
+    return (
+        aged.group_by("customer_id", "item")
+        .agg(
+            n_days=aged.count(),
+            last_days=aged.age_days.min(),
+            faded_days=(ibis.literal(0.5) ** (aged.age_days / _HABIT_DAYS)).sum(),
+        )
+        .to_pandas()
     )
-    return counts.select(
-        "customer_id", "item", "n_days", last_days=end.delta(counts.last, unit="day")
-    ).to_pandas()
 
 
-def choose_products(
-    product_days: Table, recommended: pd.DataFrame, as_of_date: str, rules: ItemRules
-) -> pd.DataFrame:
-    """Name a product for each recommended item.
-
-    The customer's own: of those sold in the last `active_days`, the one bought on most days; for
-    an item new to the customer, the one with most buyers. Ties go to the lower product number.
+def list_sellers(product_days: Table, as_of_date: str, rules: ItemRules) -> pd.DataFrame:
+    """List the products sold in the last `active_days`, the best seller of each item first.
 
     Parameters
     ----------
     product_days : ibis.Table
         As from `build_product_days`.
-    recommended : DataFrame
-        One row per customer and item: `customer_id`, `item`.
     as_of_date : str
         ISO date.
     rules : ItemRules
@@ -149,21 +198,50 @@ def choose_products(
     Returns
     -------
     DataFrame
+        One row per product: `item`, `product_id`, `n_buyers`; within an item those with most
+        buyers first, then the lower product number.
+    """
+    start = days_after(as_of_date, -rules.active_days)
+    recent = _between(product_days, start, as_of_date)
+    active = recent.group_by("item", "product_id").agg(n_buyers=recent.customer_id.nunique())
+    order = ["item", ibis.desc("n_buyers"), "product_id"]
+    return active.order_by(order).to_pandas()
+
+
+def choose_products(
+    product_days: Table, recommended: pd.DataFrame, sellers: pd.DataFrame, as_of_date: str
+) -> pd.DataFrame:
+    """Name a product for each recommended item.
+
+    The customer's own: of those still sold, the one bought on most days; for an item new to the
+    customer, the one with most buyers. Ties go to the lower product number.
+
+    Parameters
+    ----------
+    product_days : ibis.Table
+        As from `build_product_days`; of these customers is enough.
+    recommended : DataFrame
+        One row per customer and item: `customer_id`, `item`.
+    sellers : DataFrame
+        As from `list_sellers`.
+    as_of_date : str
+        ISO date.
+
+    Returns
+    -------
+    DataFrame
         `recommended`, rows in the same order, with `product_id`.
     """
-    end = ibis.date(as_of_date)
-    known = product_days.filter(product_days.order_date <= end)
-    start = ibis.date(days_after(as_of_date, -rules.active_days))
-    recent = known.filter(known.order_date > start)
-    active = recent.group_by("item", "product_id").agg(n_best=recent.customer_id.nunique())
-    best = _first(active, ["item"]).select("item", best_id="product_id").to_pandas()
+    known = product_days.filter(product_days.order_date <= ibis.date(as_of_date))
     wanted = ibis.memtable(recommended[["customer_id", "item"]].drop_duplicates())
-    mine = known.semi_join(wanted, ["customer_id", "item"]).semi_join(active, "product_id")
+    mine = known.semi_join(wanted, ["customer_id", "item"])
+    mine = mine.semi_join(ibis.memtable(sellers[["product_id"]]), "product_id")
     mine = mine.group_by("customer_id", "item", "product_id").agg(n_best=mine.order_date.nunique())
     own = _first(mine, ["customer_id", "item"])
     own = own.select("customer_id", "item", own_id="product_id").to_pandas()
+    best = sellers.drop_duplicates("item").rename(columns={"product_id": "best_id"})
     named = recommended.merge(own, how="left", on=["customer_id", "item"]).merge(
-        best, how="left", on="item", validate="many_to_one"
+        best[["item", "best_id"]], how="left", on="item", validate="many_to_one"
     )
     chosen = named["own_id"].fillna(named["best_id"])
     return recommended.assign(product_id=chosen.to_numpy())
@@ -176,17 +254,19 @@ def _first(counts: Table, keys: list[str]) -> Table:
     return ranked.filter(ranked.place == 0)
 
 
+def _between(days: Table, after_date: str, last_date: str) -> Table:
+    """Keep the days after one date up to another."""
+    start, end = ibis.date(after_date), ibis.date(last_date)
+    return days.filter((days.order_date > start) & (days.order_date <= end))
+
+
 def list_active_products(product_days: Table, as_of_date: str, active_days: int) -> list[str]:
     """List the products sold in the last `active_days` up to a date."""
-    start, end = ibis.date(days_after(as_of_date, -active_days)), ibis.date(as_of_date)
-    recent = product_days.filter(
-        (product_days.order_date > start) & (product_days.order_date <= end)
-    )
+    recent = _between(product_days, days_after(as_of_date, -active_days), as_of_date)
     active = recent.select("product_id").distinct().order_by("product_id")
     return active.to_pandas()["product_id"].to_list()
 
 
-def list_customers(orders: Table, as_of_date: str) -> list[str]:
-    """List the customers with an order by a date."""
-    known = known_by(orders, "ordered_at", as_of_date).select("customer_id").distinct()
-    return known.order_by("customer_id").to_pandas()["customer_id"].to_list()
+def known_customers(orders: Table, as_of_date: str) -> Table:
+    """Find the customers with an order by a date: one row each, `customer_id`."""
+    return known_by(orders, "ordered_at", as_of_date).select("customer_id").distinct()

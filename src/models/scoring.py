@@ -16,7 +16,7 @@ from src.engine import read_parquet
 from src.errors import SchemaError
 from src.features.buckets import bucket_edges
 
-__all__ = ["ROWS_PER_BLOCK", "score_in_blocks"]
+__all__ = ["ROWS_PER_BLOCK", "list_in_blocks", "score_in_blocks"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,48 @@ def score_in_blocks(
     SchemaError
         If `predict` leaves a customer out, adds one, or changes its columns from block to block.
     """
+    return _in_blocks(engine, profiles, predict, _check_scores, scratch, rows_per_block, tell)
+
+
+def list_in_blocks(
+    engine: BaseBackend,
+    customers: Table,
+    choose: Callable[[pd.DataFrame], pd.DataFrame],
+    scratch: Path,
+    rows_per_block: int = ROWS_PER_BLOCK,
+    tell: Callable[[int, int], None] | None = None,
+) -> Table:
+    """Make lists for all customers, some at a time: as `score_in_blocks`, but rows by the list.
+
+    Parameters
+    ----------
+    engine, customers, scratch, rows_per_block, tell
+        As `engine`, `profiles` and so on of `score_in_blocks`.
+    choose : callable
+        Takes the customers of a block and gives any number of rows for each, with `customer_id`.
+
+    Returns
+    -------
+    ibis.Table
+        The rows of all lists.
+
+    Raises
+    ------
+    SchemaError
+        If `choose` gives a row for somebody else, or changes its columns from block to block.
+    """
+    return _in_blocks(engine, customers, choose, _check_lists, scratch, rows_per_block, tell)
+
+
+def _in_blocks(
+    engine: BaseBackend,
+    profiles: Table,
+    predict: Callable[[pd.DataFrame], pd.DataFrame],
+    check: Callable[[pd.DataFrame, pd.DataFrame], None],
+    scratch: Path,
+    rows_per_block: int,
+    tell: Callable[[int, int], None] | None,
+) -> Table:
     edges = _edges(int(profiles.count().execute()), rows_per_block)
     draft = scratch.with_name(f".{scratch.name}-draft")
     draft.mkdir(parents=True)
@@ -79,13 +121,15 @@ def score_in_blocks(
             block = _read_block(profiles, first, end)
             if len(block) or (schema is None and k + 1 == len(edges)):
                 path = draft / f"part-{k:05}.parquet"
-                schema = _write_block(block, predict(block), schema, path)
+                scores = predict(block).sort_values(_ID, kind="stable", ignore_index=True)
+                check(block, scores)
+                schema = _write_block(scores, schema, path)
             if tell is not None:
                 tell(k + 1, len(edges))
         os.rename(draft, scratch)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    logger.info("score_in_blocks: %d blocks", len(edges))
+    logger.info("in_blocks: %d blocks", len(edges))
     return read_parquet(engine, scratch)
 
 
@@ -103,17 +147,26 @@ def _read_block(profiles: Table, first: str, end: str | None) -> pd.DataFrame:
     return block.to_pandas().sort_values(_ID, ignore_index=True)
 
 
-def _write_block(
-    block: pd.DataFrame, scores: pd.DataFrame, schema: pa.Schema | None, path: Path
-) -> pa.Schema:
-    """Write the scores of a block beside its place and rename them into it; give their schema."""
-    scores = scores.sort_values(_ID, ignore_index=True)
+def _check_scores(block: pd.DataFrame, scores: pd.DataFrame) -> None:
     if scores[_ID].tolist() != block[_ID].tolist():
         raise SchemaError(
             f"Expected one score for each of the {len(block):,} customers of a block, found "
             f"{len(scores):,} rows for {scores[_ID].nunique():,} customers, or other customers; "
             "let predict give one row for each row it gets."
         )
+
+
+def _check_lists(block: pd.DataFrame, rows: pd.DataFrame) -> None:
+    strange = ~rows[_ID].isin(block[_ID])
+    if strange.any():
+        raise SchemaError(
+            f"Expected rows for the {len(block):,} customers of a block only, found "
+            f"{int(strange.sum()):,} for others; let choose answer for those it gets."
+        )
+
+
+def _write_block(scores: pd.DataFrame, schema: pa.Schema | None, path: Path) -> pa.Schema:
+    """Write the rows of a block beside its place and rename them into it; give their schema."""
     try:
         table = pa.Table.from_pandas(scores, schema=schema, preserve_index=False)
     except (pa.ArrowException, KeyError, TypeError) as error:

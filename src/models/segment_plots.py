@@ -5,43 +5,106 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 import numpy as np
 import pandas as pd
 
-from src.figure import ACCENT, COLORS, MUTED, new_axes
+from src.figure import ACCENT, COLORS, MUTED, new_axes, say_nothing
 from src.models.design import column_words
+from src.models.segment_moves import Moves
+from src.models.segments import Segmentation
 
-__all__ = ["plot_centres", "plot_counts", "plot_sizes"]
+__all__ = ["plot_centres", "plot_moves", "plot_sizes", "plot_ways"]
 
 
-def plot_counts(counts: pd.DataFrame, n_chosen: int) -> Axes:
-    """Draw silhouette and stability over the number of segments.
+_WAYS = {"k_means": "k-means", "ward": "Ward", "hdbscan": "HDBSCAN"}
+_COLORS = {"k_means": ACCENT, "ward": COLORS[1], "hdbscan": COLORS[3]}
+
+
+def plot_ways(segmentation: Segmentation) -> Axes:
+    """Draw how stable each way is over the number of segments it makes.
 
     Parameters
     ----------
-    counts : pandas.DataFrame
-        As given by :func:`src.models.segments.compare_counts`.
-    n_chosen : int
-        Number of segments that is used.
+    segmentation : Segmentation
+        With the ways that were tried.
     """
     axes = new_axes(
-        f"{n_chosen} segments are the best mix of stable and sharp",
+        _ways_message(segmentation),
         "number of segments",
-        "index (1 is best, 0 is chance)",
+        "stability when customers are drawn anew\n(1 is the same, 0 is chance)",
     )
-    k = counts["n_segments"]
-    axes.fill_between(
-        k, counts["stability_lower"], counts["stability_upper"], color=ACCENT, alpha=0.15
-    )
-    axes.plot(k, counts["stability"], "o-", color=ACCENT, label="stability (band: all draws)")
-    axes.plot(k, counts["silhouette"], "s-", color=COLORS[1], label="silhouette")
-    axes.plot(
-        k, counts["silhouette_shuffled"], "s--", color=MUTED, label="silhouette, columns shuffled"
-    )
-    axes.plot(k, counts["score"], "D-", color=COLORS[3], label="stability x silhouette")
-    axes.axvline(n_chosen, color="#52606d", linewidth=1, linestyle="--")
+    ways = segmentation.ways
+    if ways.empty:
+        return say_nothing(axes, "no way was tried")
+    axes.plot(*_line(ways, "k_means", "stability_shuffled"), "--", color=MUTED, label=_NO_KINDS)
+    for shift, method in zip((0.0, 0.1, -0.1), _WAYS, strict=True):
+        part = ways[(ways["method"] == method) & ways["stability"].notna()]
+        if part.empty:
+            axes.plot([], [], "o", color=_COLORS[method], label=f"{_WAYS[method]}: finds no kinds")
+            continue
+        at = part["n_segments"] + shift
+        ends = [
+            part["stability"] - part["stability_lower"],
+            part["stability_upper"] - part["stability"],
+        ]
+        color, label = _COLORS[method], f"{_WAYS[method]} (bar: all draws)"
+        axes.errorbar(at, part["stability"], ends, fmt="o", color=color, capsize=3, label=label)
+    if segmentation.rule.way is not None:
+        shift = {"ward": 0.1, "hdbscan": -0.1}.get(segmentation.method, 0.0)
+        found = segmentation.n_segments + shift, segmentation.result("stability")
+        axes.plot(*found, "o", ms=15, mfc="none", mec="black", ls="none", label="used")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(min(0.0, counts["silhouette"].min()), 1.35)
+    axes.set_ylim(-0.05, 1.45)
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.legend(loc="upper left", ncols=2)
     return axes
+
+
+_NO_KINDS = "k-means, columns shuffled: no kinds"
+
+
+def _line(ways: pd.DataFrame, method: str, column: str) -> tuple[pd.Series, pd.Series]:
+    part = ways[ways["method"] == method]
+    return part["n_segments"], part[column]
+
+
+def _ways_message(segmentation: Segmentation) -> str:
+    if segmentation.rule.way is None:
+        return "No clusters are used: lifecycle stages stand in"
+    way = _WAYS[segmentation.method]
+    return f"{segmentation.n_segments} segments by {way} stay together when customers change"
+
+
+def plot_moves(moves: Moves) -> Axes:
+    """Draw where the customers of each segment went since an earlier day.
+
+    Parameters
+    ----------
+    moves : Moves
+        As from `src.models.segment_moves.count_moves`.
+    """
+    table = moves.table
+    axes = new_axes(_moves_message(moves), "", "", size=(8.2, 1.8 + 0.5 * len(table)))
+    if moves.moved is None:
+        return say_nothing(axes, "nobody was known then")
+    share = table.div(table.sum(axis=1).clip(lower=1), axis=0).to_numpy()
+    drawn = axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white")
+    for (row, column), value in np.ndenumerate(table.to_numpy()):
+        color = "white" if share[row, column] > 0.6 else "#323f4b"
+        place = {"ha": "center", "va": "center", "color": color}
+        axes.text(column + 0.5, row + 0.5, f"{value:,}", **place)
+    at = np.arange(len(table)) + 0.5
+    axes.set_xticks(at, table.columns, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(np.arange(len(table)) + 0.5, [_broken(name, 26) for name in table.index])
+    axes.set(xlabel="segment now", ylabel=f"segment {moves.since}")
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    bar = axes.figure.colorbar(drawn, ax=axes, label="share of the row")
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    return axes
+
+
+def _moves_message(moves: Moves) -> str:
+    if moves.moved is None:
+        return "Nobody can have moved"
+    return f"{1 - moves.moved.estimate:.0%} of customers are where they were {moves.since}"
 
 
 def plot_sizes(summary: pd.DataFrame) -> Axes:

@@ -1,14 +1,25 @@
 """Names for segments, and what 04a found, in words."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from src.models.design import column_words
 
-__all__ = ["describe_structure", "name_segments", "name_traits"]
+if TYPE_CHECKING:
+    from src.models.segments import Segmentation
 
+__all__ = ["describe_segments", "describe_structure", "name_segments", "name_traits"]
+
+_METHODS = {
+    "k_means": "k-means",
+    "ward": "Ward's hierarchy",
+    "hdbscan": "density (HDBSCAN)",
+    "lifecycle": "lifecycle stage",
+}
+_SIZES = ("n_customers", "share", "spend_share")
 _N_TRAITS = 2
 _CLEAR = 0.5
 _FREQUENT = ("frequent", "rare")
@@ -113,30 +124,21 @@ def _numbered(names: list[str]) -> list[str]:
     ]
 
 
-def describe_structure(
-    n_segments: int,
-    n_customers: int,
-    silhouette: float,
-    shuffled: float,
-    stability: float,
-    lack: str,
-) -> str:
-    """Say how many segments there are and how real they are (Markdown).
-
-    Parameters
-    ----------
-    n_segments, n_customers : int
-        Number of segments and of customers.
-    silhouette, shuffled, stability : float
-        Of the chosen number of segments; see :func:`src.models.segments.compare_counts`.
-    lack : str
-        Why k-means was not used; empty if it was.
-    """
-    if lack:
+def describe_structure(segmentation: "Segmentation") -> str:
+    """Say how many segments there are, how they were made, and how real they are (Markdown)."""
+    n_segments, n_customers = segmentation.n_segments, len(segmentation.customers)
+    if segmentation.lack:
         return (
-            f"**No clustering: {lack}.** The {n_segments} segments are the lifecycle stages of "
-            "03_tag, which are rules and need no sample."
+            f"**No clustering: {segmentation.lack}.** The {n_segments} segments are the lifecycle "
+            "stages of 03_tag, which are rules and need no sample."
         )
+    silhouette, shuffled, stability, lower, upper, chance = (
+        segmentation.result(name)
+        for name in (
+            *("silhouette", "silhouette_shuffled", "stability"),
+            *("stability_lower", "stability_upper", "stability_shuffled"),
+        )
+    )
     if silhouette < max(0.25, shuffled + 0.1):
         shape = "cuts through a crowd without gaps rather than separate islands"
     elif silhouette < 0.5:
@@ -144,8 +146,35 @@ def describe_structure(
     else:
         shape = "well separated groups"
     return (
-        f"**{n_segments} segments of {n_customers:,} customers.** They are {shape}: their "
-        f"silhouette is {silhouette:.2f}, and {shuffled:.2f} where each column was shuffled by "
-        f"itself. When customers are drawn anew, they keep their company to a degree of "
-        f"{stability:.2f}, where 1 is always and 0 is chance."
+        f"**{n_segments} segments of {n_customers:,} customers, by {_METHODS[segmentation.method]}.** "
+        f"When customers are drawn anew, they keep their company to a degree of {stability:.2f} "
+        f"({lower:.2f} to {upper:.2f} over the draws), where 1 is always and 0 is chance; with "
+        f"each column shuffled by itself it would be {chance:.2f}. They are {shape}: their "
+        f"silhouette is {silhouette:.2f}, and {shuffled:.2f} after shuffling."
+    )
+
+
+def describe_segments(summary: pd.DataFrame) -> str:
+    """Write a sentence on each segment, as a list in Markdown.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As from `src.models.segments.summarise_segments`.
+    """
+    return "\n".join(_sentence(str(name), row) for name, row in summary.iterrows())
+
+
+def _sentence(name: str, row: pd.Series) -> str:
+    spend = row["spend_share"]
+    brings = f", {spend:.0%} of the spend of 90 days" if spend == spend else ""
+    columns = [column for column in row.index if column not in _SIZES]
+    usual = "; ".join(
+        f"{column_words(column)}: {row[column]:,.3g}"
+        for column in columns
+        if row[column] == row[column]
+    )
+    return (
+        f"- **{name[:1].upper()}{name[1:]}** are {row['share']:.0%} of customers "
+        f"({int(row['n_customers']):,}){brings}. In the middle of them: {usual}."
     )

@@ -1,35 +1,89 @@
-"""Kinds of customers: k-means on the log-scaled profile, how many, and what to call them."""
+"""Kinds of customers: parted on the log-scaled profile in the way that is most stable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, silhouette_score
-from threadpoolctl import threadpool_limits
 
 from src.errors import ParameterError
 from src.features.families import read_catalogue
 from src.models.design import log_scaled
+from src.models.segment_stability import choose_way, compare_ways
+from src.models.segment_ways import Parting, Way, fit_partings, list_ways
 from src.models.segment_words import name_segments
 
 __all__ = [
+    "LIFECYCLE",
+    "Scale",
+    "SegmentRule",
     "Segmentation",
-    "choose_count",
-    "compare_counts",
+    "fit_rule",
+    "fit_scale",
     "fit_segments",
+    "lifecycle_segments",
+    "segment_customers",
     "standardise",
     "summarise_segments",
 ]
 
 logger = logging.getLogger(__name__)
 
+LIFECYCLE = "lifecycle"
+"""Method of the plain baseline: the stages of 03_tag, which are rules."""
+
 _CLIP = 3.0
-_N_STARTS = 10
-_N_STARTS_RESAMPLED = 3
-_MAX_COMPARED = 5000
+_MOST_FITTED = 50_000
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How columns are made comparable: logarithms, in standard deviations from the mean.
+
+    Parameters
+    ----------
+    columns : tuple of str
+    mean, spread : array of shape (n_columns,)
+    """
+
+    columns: tuple[str, ...]
+    mean: np.ndarray
+    spread: np.ndarray
+
+    def transform(self, profiles: pd.DataFrame) -> np.ndarray:
+        """Scale columns, cut at 3 standard deviations; a gap is the mean."""
+        scaled = log_scaled(profiles, self.columns).to_numpy()
+        Z = (scaled - self.mean) / np.where(self.spread > 1e-12, self.spread, 1.0)
+        return np.clip(np.nan_to_num(Z), -_CLIP, _CLIP)
+
+
+@dataclass(frozen=True)
+class SegmentRule:
+    """What gives a customer a segment.
+
+    Parameters
+    ----------
+    way : Way or None
+        How customers are parted; None for lifecycle stages.
+    scale : Scale
+    parting : Parting or None
+    names : tuple of str
+        Name of each segment of `parting`.
+    """
+
+    way: Way | None
+    scale: Scale
+    parting: Parting | None = None
+    names: tuple[str, ...] = ()
+
+    def predict(self, profiles: pd.DataFrame) -> np.ndarray:
+        """Segment of each customer, in words."""
+        if self.parting is None:
+            return (profiles["lifecycle"] + " buyers").to_numpy(dtype=object)
+        return np.array(self.names, dtype=object)[
+            self.parting.predict(self.scale.transform(profiles))
+        ]
 
 
 @dataclass(frozen=True)
@@ -38,20 +92,23 @@ class Segmentation:
 
     Parameters
     ----------
+    rule : SegmentRule
+        What gave it.
     customers : pandas.DataFrame
         `segments`: one row per customer, by `customer_id`, with the `segment` in words.
     centres : pandas.DataFrame
         One row per segment, those with most spend per customer first: mean of each column in
         standard deviations from the average customer.
-    counts : pandas.DataFrame
-        As given by :func:`compare_counts`; empty for rule segments.
+    ways : pandas.DataFrame
+        As from `src.models.segment_stability.compare_ways`; empty where none was tried.
     lack : str
-        Why k-means was not used; empty if it was.
+        Why customers were not clustered; empty if they were.
     """
 
+    rule: SegmentRule
     customers: pd.DataFrame
     centres: pd.DataFrame
-    counts: pd.DataFrame
+    ways: pd.DataFrame
     lack: str
 
     @property
@@ -61,14 +118,16 @@ class Segmentation:
 
     @property
     def method(self) -> str:
-        """`k_means` or `lifecycle`."""
-        return "lifecycle" if self.lack else "k_means"
+        """`k_means`, `ward`, `hdbscan` or `lifecycle`."""
+        return self.rule.way.method if self.rule.way else LIFECYCLE
 
     def result(self, column: str) -> float:
-        """Figure of the chosen number of segments in `counts`; NaN for rule segments."""
-        if self.counts.empty:
+        """Figure of the chosen way in `ways`; NaN for lifecycle stages."""
+        if self.rule.way is None:
             return float("nan")
-        return float(self.counts.set_index("n_segments").loc[self.n_segments, column])
+        way = self.rule.way
+        is_it = (self.ways["method"] == way.method) & (self.ways["setting"] == way.setting)
+        return float(self.ways.loc[is_it, column].iloc[0])
 
 
 def fit_segments(
@@ -79,8 +138,9 @@ def fit_segments(
     max_segments: int = 8,
     n_resamples: int = 10,
     min_customers: int = 100,
+    min_share: float = 0.02,
 ) -> Segmentation:
-    """Part customers into kinds.
+    """Part customers into kinds in the most stable way.
 
     Parameters
     ----------
@@ -91,12 +151,14 @@ def fit_segments(
     seed : int
         Of the starts and of the resampling.
     min_segments, max_segments : int, default 3 and 8
-        Numbers of segments tried.
+        Numbers of segments allowed.
     n_resamples : int, default 10
-        Times the customers are drawn anew to see whether the segments stay.
+        Times customers are drawn anew to see whether the segments stay.
     min_customers : int, default 100
         With fewer customers, or fewer than two columns that vary, the segments are the
         lifecycle stages.
+    min_share : float, default 0.02
+        Share of customers that every segment has at least.
     """
     _check_columns(columns)
     if not 2 <= min_segments <= max_segments:
@@ -105,19 +167,55 @@ def fit_segments(
             "try at least one number of segments."
         )
     profiles = profiles.sort_values("customer_id", ignore_index=True)
-    Z = standardise(profiles, columns)
+    scale = fit_scale(profiles, columns)
+    Z = scale.transform(profiles)
     lack = _lack(Z, min_customers)
     if lack:
-        logger.info("fit_segments: lifecycle stages, %s", lack)
-        stages = (profiles["lifecycle"] + " buyers").to_numpy(dtype=object)
-        return _segmentation(profiles, Z, list(columns), stages, pd.DataFrame(), lack)
-    counts = compare_counts(Z, range(min_segments, max_segments + 1), n_resamples, seed)
-    labels = _fit(Z, choose_count(counts), _N_STARTS, seed).labels_
-    centres = pd.DataFrame(Z, columns=list(columns)).groupby(labels).mean()
-    names = dict(zip(centres.index, name_segments(centres), strict=True))
-    return _segmentation(
-        profiles, Z, list(columns), np.array([names[label] for label in labels]), counts, ""
-    )
+        return lifecycle_segments(profiles, columns, lack)
+    tried = list_ways(min_segments, max_segments)
+    ways = compare_ways(Z, tried, n_resamples, seed)
+    chosen = choose_way(ways, min_segments, max_segments, min_share)
+    if chosen is None:
+        lack = f"no way makes {min_segments} to {max_segments} segments of {min_share:.0%} or more"
+        return replace(lifecycle_segments(profiles, columns, lack), ways=ways)
+    return _segmentation(profiles, fit_rule(profiles, tried[chosen], scale, seed), ways, "")
+
+
+def fit_rule(profiles: pd.DataFrame, way: Way, scale: Scale, seed: int) -> SegmentRule:
+    """Part these customers in one way, and name the segments.
+
+    Parameters
+    ----------
+    profiles : DataFrame
+        Of more than 50,000 customers as many are drawn.
+    way : Way
+    scale : Scale
+    seed : int
+    """
+    Z = scale.transform(profiles)
+    if len(Z) > _MOST_FITTED:
+        chosen = np.random.default_rng(seed).choice(len(Z), _MOST_FITTED, replace=False)
+        Z = Z[np.sort(chosen)]
+    (parting,) = fit_partings(Z, [way], seed)
+    means = pd.DataFrame(Z, columns=list(scale.columns)).groupby(parting.predict(Z)).mean()
+    means = means.reindex(range(parting.n_segments)).fillna(0.0)
+    return SegmentRule(way, scale, parting, tuple(name_segments(means)))
+
+
+def lifecycle_segments(profiles: pd.DataFrame, columns: Sequence[str], lack: str) -> Segmentation:
+    """Make the plain segments: lifecycle stages, with the reason why.
+
+    Parameters
+    ----------
+    profiles, columns
+        As for `fit_segments`.
+    lack : str
+        Why customers are not clustered.
+    """
+    logger.info("fit_segments: lifecycle stages, %s", lack)
+    profiles = profiles.sort_values("customer_id", ignore_index=True)
+    rule = SegmentRule(None, fit_scale(profiles, columns))
+    return _segmentation(profiles, rule, pd.DataFrame(), lack)
 
 
 def _check_columns(columns: Sequence[str]) -> None:
@@ -139,6 +237,13 @@ def _lack(Z: np.ndarray, min_customers: int) -> str:
     return ""
 
 
+def fit_scale(profiles: pd.DataFrame, columns: Sequence[str]) -> Scale:
+    """Measure mean and spread of the log-scaled columns; a column without any value is 0."""
+    scaled = log_scaled(profiles, tuple(columns))
+    mean, spread = (part.fillna(0.0).to_numpy() for part in (scaled.mean(), scaled.std(ddof=0)))
+    return Scale(tuple(columns), mean, spread)
+
+
 def standardise(profiles: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Log-scaled columns in standard deviations from the mean, cut at 3; a gap is the mean.
 
@@ -146,103 +251,23 @@ def standardise(profiles: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     -------
     array of shape (n_customers, n_columns)
     """
-    scaled = log_scaled(profiles, tuple(columns))
-    spread = scaled.std(ddof=0)
-    Z = (scaled - scaled.mean()) / spread.where(spread > 1e-12, 1.0)
-    return Z.fillna(0.0).clip(-_CLIP, _CLIP).to_numpy()
+    return fit_scale(profiles, columns).transform(profiles)
 
 
-def compare_counts(
-    Z: np.ndarray, counts: Sequence[int], n_resamples: int, seed: int
-) -> pd.DataFrame:
-    """How sharp and how stable the segments are, for each number of them.
-
-    Parameters
-    ----------
-    Z : array of shape (n_customers, n_columns)
-        Standardised columns; of more than 5,000 customers as many are drawn.
-    counts : sequence of int
-        Numbers of segments to try.
-    n_resamples : int
-        Times the customers are drawn anew.
-    seed : int
-        Of starts and draws.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per number of segments: `n_segments`; `silhouette`, from -1 to 1, how much
-        nearer customers are to their own kind than to the next; `silhouette_shuffled`, the same
-        after each column was shuffled by itself, which is what no kinds at all would give;
-        `stability`, the mean adjusted Rand index between the segments and those from customers
-        drawn anew (1: the same, 0: as alike as by chance), with the range `stability_lower` to
-        `stability_upper` of the draws; and `score` = silhouette x stability.
-
-    References
-    ----------
-    .. Rousseeuw, P. (1987). Silhouettes. J. Comput. Appl. Math. 20, 53-65.
-    .. Hubert, L. and Arabie, P. (1985). Comparing partitions. J. Classification 2, 193-218.
-    """
-    rng = np.random.default_rng(seed)
-    if len(Z) > _MAX_COMPARED:
-        Z = Z[rng.choice(len(Z), _MAX_COMPARED, replace=False)]
-    shuffled = np.column_stack([rng.permutation(column) for column in Z.T])
-    draws = [rng.integers(0, len(Z), len(Z)) for _ in range(n_resamples)]
-    rows = []
-    with threadpool_limits(1):
-        for k in counts:
-            labels = _fit(Z, k, _N_STARTS, seed).labels_
-            mixed = _fit(shuffled, k, _N_STARTS_RESAMPLED, seed).labels_
-            stability = [
-                adjusted_rand_score(labels, _fit(Z[draw], k, _N_STARTS_RESAMPLED, seed).predict(Z))
-                for draw in draws
-            ]
-            rows.append(
-                {
-                    "n_segments": k,
-                    "silhouette": float(silhouette_score(Z, labels)),
-                    "silhouette_shuffled": float(silhouette_score(shuffled, mixed)),
-                    "stability": float(np.mean(stability)),
-                    "stability_lower": float(np.min(stability)),
-                    "stability_upper": float(np.max(stability)),
-                }
-            )
-    table = pd.DataFrame(rows)
-    table["score"] = table["silhouette"] * table["stability"]
-    return table
-
-
-def _fit(Z: np.ndarray, k: int, n_starts: int, seed: int) -> KMeans:
-    """Cluster on one thread: sums over threads would differ in the last bit."""
-    with threadpool_limits(1):
-        return KMeans(k, n_init=n_starts, random_state=seed % 2**32).fit(Z)
-
-
-def choose_count(counts: pd.DataFrame) -> int:
-    """Take the number of segments with the highest `score`, the smaller of equals.
-
-    Examples
-    --------
-    >>> choose_count(pd.DataFrame({"n_segments": [3, 4], "score": [0.1, 0.2]}))
-    4
-    """
-    best = counts.sort_values(["score", "n_segments"], ascending=[False, True]).iloc[0]
-    return int(best["n_segments"])
+def segment_customers(rule: SegmentRule, profiles: pd.DataFrame) -> pd.DataFrame:
+    """Give each customer a segment: `segments`, for all or some of them."""
+    return pd.DataFrame({"customer_id": profiles["customer_id"], "segment": rule.predict(profiles)})
 
 
 def _segmentation(
-    profiles: pd.DataFrame,
-    Z: np.ndarray,
-    columns: list[str],
-    segment: np.ndarray,
-    counts: pd.DataFrame,
-    lack: str,
+    profiles: pd.DataFrame, rule: SegmentRule, ways: pd.DataFrame, lack: str
 ) -> Segmentation:
+    customers = segment_customers(rule, profiles)
+    segment = customers["segment"]
     spend = profiles["spend_90_value"].groupby(segment).mean()
     order = sorted(spend.index, key=lambda name: (-round(spend[name], 6), name))
-    centres = pd.DataFrame(Z, columns=columns).groupby(segment).mean().loc[order]
-    customers = pd.DataFrame({"customer_id": profiles["customer_id"], "segment": segment})
-    return Segmentation(customers, centres, counts, lack)
+    Z = pd.DataFrame(rule.scale.transform(profiles), columns=list(rule.scale.columns))
+    return Segmentation(rule, customers, Z.groupby(segment).mean().loc[order], ways, lack)
 
 
 def summarise_segments(segmentation: Segmentation, profiles: pd.DataFrame) -> pd.DataFrame:
