@@ -145,8 +145,9 @@ def describe_structure(segmentation: "Segmentation") -> str:
         shape = "loose groups whose edges overlap"
     else:
         shape = "well separated groups"
+    method = _METHODS[segmentation.method]
     return (
-        f"**{n_segments} segments of {n_customers:,} customers, by {_METHODS[segmentation.method]}.** "
+        f"**{n_segments} segments of {n_customers:,} customers, by {method}.** "
         f"When customers are drawn anew, they keep their company to a degree of {stability:.2f} "
         f"({lower:.2f} to {upper:.2f} over the draws), where 1 is always and 0 is chance; with "
         f"each column shuffled by itself it would be {chance:.2f}. They are {shape}: their "
@@ -167,14 +168,9 @@ def describe_segments(summary: pd.DataFrame) -> str:
 
 def _sentence(name: str, row: pd.Series) -> str:
     spend = row["spend_share"]
-    brings = f", {spend:.0%} of the spend of 90 days" if spend == spend else ""
-    columns = [column for column in row.index if column not in _SIZES]
-    usual = "; ".join(
-        f"{column_words(column)}: {row[column]:,.3g}"
-        for column in columns
-        if row[column] == row[column]
-    )
-    return (
-        f"- **{name[:1].upper()}{name[1:]}** are {row['share']:.0%} of customers "
-        f"({int(row['n_customers']):,}){brings}. In the middle of them: {usual}."
-    )
+    brings = f", {spend:.{0 if spend >= 0.01 else 1}%} of the spend of 90 days"
+    known = row.drop(list(_SIZES)).dropna()
+    usual = "; ".join(f"{column_words(column)}: {value:,.3g}" for column, value in known.items())
+    size = f"{row['share']:.0%} of customers ({int(row['n_customers']):,})"
+    size += brings if spend == spend else ""
+    return f"- **{name[:1].upper()}{name[1:]}** are {size}. In the middle of them: {usual}."

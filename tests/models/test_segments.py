@@ -5,8 +5,13 @@ from sklearn.metrics import adjusted_rand_score
 
 from src.data.tables import TABLES
 from src.errors import ParameterError
-from src.models.segment_words import describe_structure, name_segments, name_traits
-from src.models.segments import choose_count, fit_segments, standardise, summarise_segments
+from src.models.segment_words import (
+    describe_segments,
+    describe_structure,
+    name_segments,
+    name_traits,
+)
+from src.models.segments import fit_segments, standardise, summarise_segments
 
 COLUMNS = ["recency_days", "n_orders_90", "monetary_value", "discount_share"]
 
@@ -61,15 +66,14 @@ def test_no_kinds_are_not_taken_for_islands():
     found = fit_segments(profiles, COLUMNS, seed=5, max_segments=4, n_resamples=3)
     silhouette, shuffled = found.result("silhouette"), found.result("silhouette_shuffled")
     assert abs(silhouette - shuffled) < 0.06
-    text = describe_structure(found.n_segments, 180, silhouette, shuffled, 0.5, "")
-    assert "without gaps" in text
+    assert "without gaps" in describe_structure(found)
 
 
 def test_two_runs_and_another_row_order_give_the_same_segments(profiles, segmentation):
     shuffled = profiles.sample(frac=1, random_state=2)
     again = fit_segments(shuffled, COLUMNS, seed=5, n_resamples=4)
     pd.testing.assert_frame_equal(again.customers, segmentation.customers)
-    pd.testing.assert_frame_equal(again.counts, segmentation.counts, check_exact=True)
+    pd.testing.assert_frame_equal(again.ways, segmentation.ways, check_exact=True)
     pd.testing.assert_frame_equal(again.centres, segmentation.centres, check_exact=True)
 
 
@@ -115,7 +119,7 @@ def test_few_customers_get_their_lifecycle_as_segment(profiles, rows, match):
     assert match in found.lack
     assert set(found.customers["segment"]) <= {"active buyers", "lapsed buyers"}
     assert np.isnan(found.result("silhouette"))
-    assert match in describe_structure(found.n_segments, 99, np.nan, np.nan, np.nan, found.lack)
+    assert match in describe_structure(found)
 
 
 def test_customers_who_are_all_alike_get_their_lifecycle_as_segment(profiles):
@@ -134,10 +138,6 @@ def test_standardised_by_hand():
 def test_extremes_are_cut_at_three():
     profiles = pd.DataFrame({"discount_share": [0.0] * 99 + [1.0]})
     assert standardise(profiles, ["discount_share"]).max() == 3
-
-
-def test_the_smaller_of_two_equal_numbers_is_chosen():
-    assert choose_count(pd.DataFrame({"n_segments": [5, 3, 4], "score": [0.2, 0.2, 0.1]})) == 3
 
 
 def test_names_are_never_shared():
@@ -166,3 +166,11 @@ def test_bad_columns_are_refused(profiles, columns):
 def test_bad_numbers_of_segments_are_refused(profiles):
     with pytest.raises(ParameterError, match="min_segments <= max_segments"):
         fit_segments(profiles, COLUMNS, seed=1, min_segments=5, max_segments=4)
+
+
+def test_each_segment_gets_a_sentence_in_words(profiles, segmentation):
+    text = describe_segments(summarise_segments(segmentation, profiles))
+    assert text.count("\n") == 2
+    for name in segmentation.centres.index:
+        assert f"**{name[:1].upper()}{name[1:]}** are 33% of customers (60)" in text
+    assert "orders in the last 90 days: 2.02;" in text
