@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 import numpy as np
 import pandas as pd
 
@@ -52,6 +52,7 @@ def plot_recall(summary: pd.DataFrame, method: str, k: int) -> Figure:
         panel.set_yticks(at, [_WORDS[name] for name in part.index])
         panel.grid(visible=False, axis="y")
         panel.set_xlim(left=0)
+        panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.xaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
 
