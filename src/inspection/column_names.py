@@ -23,8 +23,9 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     ),
     "customer_id": tuple(
         "customerid customerno customernumber customer custid clientid userid user memberid "
-        "buyerid buyer householdid accountid shopperid shopper kundennr kundennummer kundenid kunde numeroclient "
-        "idclient codeclient client idcliente numerocliente codigocliente cliente "
+        "buyerid buyer householdid accountid shopperid shopper kundennr kundennummer kundenid "
+        "kunde numeroclient idclient codeclient client idcliente numerocliente codigocliente "
+        "cliente "
         "用户id 用户编号 客户id 客户编号 会员id 会员号 买家id 用户 客户".split()
     ),
     "product_id": tuple(

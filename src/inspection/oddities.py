@@ -35,7 +35,7 @@ _MISSING_WORDS = frozenset(
 )
 
 GUEST_WORDS = frozenset(
-    "guest,guest checkout,anonymous,anonym,walk-in,walkin,walk in,cash,cash customer,gast,"
+    "guest,guest checkout,anonymous,anonym,walk-in,walk in,cash,cash customer,gast,"
     "gastbestellung,laufkunde,barverkauf,invité,invite,anonyme,invitado,anónimo,游客,匿名".split(
         ","
     )

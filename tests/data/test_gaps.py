@@ -142,5 +142,21 @@ def test_a_large_store_that_is_little_worse_than_usual_is_no_offender(raw_rows):
     assert gaps.find_offenders(tables, steps).empty
 
 
+def test_of_what_cannot_be_read_only_the_form_is_told(raw_rows):
+    notes = ["paid=ann@web.de; at=soon", "paid=bea@web.de; at=soon", "_ragged=5 fields; paid=ann"]
+    notes += ["größe=Ünal 12"]
+    rows = raw_rows("orders_raw", *({"unreadable": note} for note in [*notes, *[None] * 196]))
+    refused = rows.mutate(
+        rule=ibis.ifelse(rows["unreadable"].notnull(), "unreadable_value", ibis.null("string"))
+    )
+    steps = pd.DataFrame({"raw_table": ["orders_raw"], "n_before": [200], "n_rejected": [4]})
+    found = gaps.find_offenders({"orders_raw": refused}, steps)
+    assert found[["by", "value", "n_rejected"]].values.tolist() == [
+        ["form", "paid=aaa@aaa.aa; aa=aaaa", 2],
+        ["form", "_ragged=5 fields", 1],
+        ["form", "größe=aaaa 99", 1],
+    ]
+
+
 def test_nothing_refused_means_no_offender(raw_rows):
     assert gaps.find_offenders(*judged(raw_rows, ["a"], [None])).empty
