@@ -6,11 +6,20 @@ import ibis
 from ibis.expr.types import Table
 import pandas as pd
 
-from src.sources.raw_columns import REQUIRED, column_kind
+from src.sources.raw_columns import REQUIRED, UNREADABLE, column_kind
 
-__all__ = ["show_refused"]
+__all__ = ["show_first", "show_refused"]
 
 _N_EACH = 2
+
+
+def show_first(raw_table: Table, n_rows: int = 3) -> pd.DataFrame:
+    """Show the first rows of a raw table that could be read whole.
+
+    The texts of others stay out of sight: where fields have shifted, they may be of a person.
+    """
+    sound = raw_table.filter(raw_table[UNREADABLE].isnull()).drop(UNREADABLE)
+    return sound.order_by("source_row").head(n_rows).to_pandas()
 
 
 def show_refused(rejected: Table, n_each: int = _N_EACH) -> pd.DataFrame:

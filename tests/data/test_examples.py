@@ -3,7 +3,7 @@
 import ibis
 
 from src.data import clean
-from src.data.examples import show_refused
+from src.data.examples import show_first, show_refused
 from src.data.rules import build_rules
 from tests.data.test_rules import SOUND
 
@@ -41,6 +41,14 @@ def test_no_text_of_a_refused_row_is_shown(raw_rows):
     assert len(shown) == 3
     assert told not in shown.to_csv()
     assert "empty or unreadable: line_value" in shown["what stands there"][0]
+
+
+def test_first_rows_are_those_that_could_be_read_whole(raw_rows):
+    rows = [LINE | {"product_id": "ann@web.de", "unreadable": "_ragged=3 fields"}, *[LINE] * 4]
+    shown = show_first(raw_rows("orders_raw", *rows))
+    assert shown["source_row"].tolist() == [1, 2, 3]
+    assert "unreadable" not in shown
+    assert "ann" not in shown.to_csv()
 
 
 def test_nothing_refused_is_an_empty_table(raw_rows):

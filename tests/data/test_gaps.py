@@ -100,6 +100,12 @@ def test_a_map_of_nothing_says_so(tables):
     assert axes.get_title("left") == "No column that may be empty has a value"
 
 
+def test_a_map_without_a_gap_says_so(tables):
+    missing = gaps.missing_by_month(tables).assign(missing_share=0.0)
+    axes = plots.plot_missing_map(missing)
+    assert axes.get_title("left") == "Whatever is filled at all is filled in every row"
+
+
 def judged(raw_rows, stores, rules):
     rows = raw_rows(
         "orders_raw",

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.data import clean, gaps, quality, refunds
+from src.data.examples import show_refused
 from src.data.order_lines import read_order_lines
 from src.data.outliers import limit_refunds
 from src.data.rules import build_rules
@@ -132,6 +133,8 @@ def cleaned(engine, folder) -> dict[str, pd.DataFrame]:
         "weeks": quality.count_by_week(facts),
         "gaps": gaps.missing_by_month(tables),
         "faults": quality.find_faults(judged, tables, steps),
+        "offenders": gaps.find_offenders(judged, steps),
+        "shown": show_refused(rejected),
     }
 
 
