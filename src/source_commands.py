@@ -136,7 +136,12 @@ def _show_table(found: "TableCheck") -> None:
 
 
 def _findings(found: "TableCheck") -> list[str]:
-    told = []
+    told = [
+        f"{row.raw_column}: what cannot be read has a form such as "
+        f"{' or '.join(row.unreadable_forms)} (9 a digit, a and A letters)"
+        for row in found.columns.itertuples()
+        if row.unreadable_forms
+    ]
     for oddity in found.missing_words:
         told.append(
             f"{oddity.column}: {oddity.value!r} in {oddity.n:,} rows looks like missing; name it "
@@ -150,15 +155,28 @@ def _findings(found: "TableCheck") -> list[str]:
     if found.n_repeats:
         fate = "they have an id of their own" if found.has_key else "kept: no key tells them apart"
         told.append(f"{found.n_repeats:,} rows equal an earlier one in every column; {fate}")
-    if found.personal:
-        told.append(
-            f"{', '.join(found.personal)}: of persons, not used, yet kept in data/raw with the "
-            "rest of the file; export it without, and name people under `people`"
-        )
+    if found.n_returns:
+        told.append(f"{found.n_returns:,} rows with pieces below zero; they are taken as returns")
     for column, auc in found.leaks.items():
         told.append(
             f"{column}: ranks {found.outcome!r} with an AUC of {auc:.2f} by itself; if it is known "
             "only afterwards, it must not be used"
+        )
+    return told + _of_persons(found)
+
+
+def _of_persons(found: "TableCheck") -> list[str]:
+    told = []
+    if found.crowd is not None:
+        told.append(
+            f"{found.crowd.column}: one value, {found.crowd.value!r}, in {found.crowd.n:,} rows; "
+            "if it stands for many people, such as guests, name it in the field missing"
+        )
+    if found.personal:
+        kept = "they stay in the file where it lies" if found.is_in_place else "not kept either"
+        told.append(
+            f"{', '.join(found.personal)}: of persons, and not used; {kept}. People who may be "
+            "written to are named under `people`"
         )
     return told
 

@@ -1,10 +1,12 @@
 """Where the data is thin: what is missing when, and where refused rows come from."""
 
-from ibis.expr.types import Table, Value
+import ibis
+from ibis.expr.types import StringValue, Table, Value
 import pandas as pd
 
 from src.data.tables import TABLES
 from src.data.values import as_id, as_utc
+from src.sources.header import RAGGED
 
 __all__ = ["describe_never_filled", "find_offenders", "missing_by_month"]
 
@@ -132,9 +134,20 @@ def _count_values(table: Table, value: Value, name: str) -> Table:
 
 
 def _values_by(name: str, table: Table) -> dict[str, Value]:
-    """Each view of a raw table: a column as text, the day, and what could not be read."""
+    """Each view of a raw table: a column as text, the day, the form of what could not be read."""
     values = {column: as_id(table[column]) for column in _OFFENDERS[name]}
     at = _DAYS.get(name.removesuffix("_raw"))
     if at is not None:
         values["day"] = table[at].date().cast("string")
-    return values | {"value": as_id(table["unreadable"]).substr(0, _LONGEST_VALUE)}
+    return values | {"form": _form_of(as_id(table["unreadable"]))}
+
+
+def _form_of(note: StringValue) -> StringValue:
+    """Form of what could not be read, behind its column: it may be of a person if fields shifted.
+
+    So the same fault is one value, too, whatever the digits: ``paid=99,99 a``.
+    """
+    column, text = note.re_extract("^([^=]*=)", 1), note.re_replace("^[^=]*=", "")
+    form = text.re_replace(r"\p{L}", "a").re_replace(r"\p{Nd}", "9")
+    told = ibis.ifelse(note.startswith(f"{RAGGED}="), note.re_extract("^([^;]*)", 1), column + form)
+    return told.substr(0, _LONGEST_VALUE)

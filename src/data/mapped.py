@@ -46,6 +46,8 @@ class _Mapping:
         self.currency = source.currency
         self.times = table.times or source.times
         self.numbers = table.numbers or source.numbers
+        signs = table.amount_signs
+        self.signs = source.amount_signs if signs is None else signs
         self.missing = source.missing if table.missing is None else table.missing
         self.time_zone = table.time_zone or source.time_zone
 
@@ -53,7 +55,7 @@ class _Mapping:
         return without_missing(self.rows[name], self.missing)
 
     def number(self, name: str) -> Value:
-        return read_number(self.plain(name), self.numbers)
+        return read_number(self.plain(name), self.numbers, self.signs)
 
     def read(self, kind: str, name: str) -> Value:
         """Value of one source column as what it should be."""

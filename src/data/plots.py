@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 _THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+_LEAST_LINES = 6  # of a map, so that its scale has room
 _PERCENT = FuncFormatter(lambda value, _: f"{value * 100:.0f} %")
 _MISSING_COLORS = LinearSegmentedColormap.from_list("missing", ["#e8eef3", "#d08c2f", BAD])
 
@@ -148,27 +149,39 @@ def _short(text: str, longest: int = 28) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+_WEEK_PANELS = {
+    "n_orders": "order lines per week",
+    "n_customers": "customers with an order per week",
+}
+_MORE_WEEK_PANELS = {
+    "n_events": "events per week",
+    "n_exposures": "past contacts begun per week",
+}
+
+
 def plot_weeks(weeks: pd.DataFrame) -> Figure:
-    """Draw order lines, active customers, events and new contacts by week."""
+    """Draw order lines, active customers, events and new contacts by week; what is empty is not.
+
+    Whole weeks with less than half of the usual order lines are of another color.
+    """
     whole = weeks.loc[weeks["is_whole"]]
     base = whole if len(whole) else weeks
     middle = base["n_orders"].median() if len(base) else 0.0
-    n_thin = int((base["n_orders"] < middle / 2).sum())
+    is_thin = (weeks["n_orders"] < middle / 2) & weeks.index.isin(base.index)
+    n_thin = int(is_thin.sum())
     message = (
         f"{n_thin or 'None'} of the {len(base)} whole weeks "
         f"{'hold' if n_thin > 1 else 'holds'} less than half the usual order lines"
     )
-    panels = {
-        "n_orders": "order lines per week",
-        "n_customers": "customers with an order per week",
-        "n_events": "events per week",
-        "n_exposures": "past contacts begun per week",
+    panels = _WEEK_PANELS | {
+        column: label for column, label in _MORE_WEEK_PANELS.items() if weeks[column].any()
     }
-    figure, all_axes = new_row(message, len(panels), size=(12.4, 3.3))
+    figure, all_axes = new_row(message, len(panels), size=(max(8.6, 3.1 * len(panels)), 3.3))
+    colors = weeks["is_whole"].map({True: ACCENT, False: MUTED}).mask(is_thin, BAD)
+    label_below = "week (grey: not whole" + ("; red: thin)" if n_thin else ")")
     for axes, (column, label) in zip(all_axes, panels.items(), strict=True):
-        colors = weeks["is_whole"].map({True: ACCENT, False: MUTED})
         axes.bar(weeks["week_at"], weeks[column], width=6, color=colors)
-        axes.set(ylabel=label, xlabel="week (grey: not whole)", ylim=(0, None))
+        axes.set(ylabel=label, xlabel=label_below, ylim=(0, None))
         axes.yaxis.set_major_formatter(_THOUSANDS)
         _date_axis(axes)
     return figure
@@ -185,7 +198,9 @@ def plot_missing_map(missing: pd.DataFrame) -> Axes:
     shares, overall = shares.iloc[order], overall.iloc[order]
     worst = overall.idxmax()
     message = f"{worst[1]} of {worst[0]} is known least: {overall.max() * 100:.0f} % is missing"
-    axes = new_axes(message, "month", "", (8.6, 1.4 + 0.3 * len(shares)))
+    if not overall.max():
+        message = "Whatever is filled at all is filled in every row"
+    axes = new_axes(message, "month", "", (8.6, 1.4 + 0.3 * max(len(shares), _LEAST_LINES)))
     image = axes.pcolormesh(shares.to_numpy(), cmap=_MISSING_COLORS, vmin=0, vmax=1)
     axes.set_yticks(
         np.arange(len(shares)) + 0.5, [f"{table}: {column}" for table, column in shares.index]
@@ -198,7 +213,7 @@ def plot_missing_map(missing: pd.DataFrame) -> Axes:
     _month_ticks(axes, shares.columns)
     axes.grid(visible=False)
     axes.invert_yaxis()
-    bar = axes.figure.colorbar(image, ax=axes, format=_PERCENT, shrink=0.8, pad=0.1)
+    bar = axes.figure.colorbar(image, ax=axes, format=_PERCENT, shrink=0.9, pad=0.1)
     bar.set_label("missing (white: no rows)")
     return axes
 

@@ -6,6 +6,7 @@ so each text is looked at few times.
 """
 
 from collections.abc import Sequence
+import re
 
 import ibis
 from ibis.expr.types import (
@@ -83,7 +84,7 @@ def is_missing_text(column: StringValue, missing: Sequence[str]) -> BooleanValue
     return text.isnull() | is_word
 
 
-def read_number(column: Value, form: str = "point") -> FloatingValue:
+def read_number(column: Value, form: str = "point", signs: Sequence[str] = ()) -> FloatingValue:
     """Read the number that a text spells; a number stays what it is.
 
     Parameters
@@ -92,7 +93,10 @@ def read_number(column: Value, form: str = "point") -> FloatingValue:
         Text, or any number.
     form : {"point", "comma"}
         The decimal sign. Thousands may be parted, in threes, by the other sign, an apostrophe
-        or a blank. A sign of currency or any other word makes a text no number.
+        or a blank.
+    signs : sequence of str
+        What may stand before or behind a number, such as ``$``; letters and signs of currency
+        alone. Any other sign of currency, or word, makes a text no number.
 
     Returns
     -------
@@ -104,13 +108,26 @@ def read_number(column: Value, form: str = "point") -> FloatingValue:
     group, decimal = _GROUPS[form], _DECIMAL[form]
     whole = rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)"
     digits = f"(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)"
-    pattern = rf"^[+-]?{digits}(?:[eE][+-]?[0-9]{{1,2}})?{_END}"
+    number = f"{digits}(?:[eE][+-]?[0-9]{{1,2}})?"
     text = as_text(column)
-    is_number = text.re_search(pattern) & (text.length() <= _LONGEST_NUMBER)
-    plain = text.re_replace(group, "")
+    is_number = text.re_search(_number_pattern(number, signs)) & (text.length() <= _LONGEST_NUMBER)
+    plain = text
+    for sign in sorted(signs, key=len, reverse=True):
+        plain = plain.replace(sign, "")
+    plain = plain.re_replace(group, "")
     if form == "comma":
         plain = plain.replace(",", ".")
     return ibis.ifelse(is_number.fill_null(False), plain, ibis.null("string")).cast("float64")
+
+
+def _number_pattern(number: str, signs: Sequence[str]) -> str:
+    """Pattern of a number with at most one of the signs, on either side of it."""
+    if not signs:
+        return rf"^[+-]?{number}{_END}"
+    sign = "(?:" + "|".join(re.sub("([$.])", r"[\1]", each) for each in signs) + ")"
+    blank = f"[{_BLANKS}]?"
+    before = f"(?:[+-]{blank}{sign}|{sign}{blank}[+-]?){blank}{number}"
+    return rf"^(?:{before}|[+-]?{number}(?:{blank}{sign})?){_END}"
 
 
 def read_flag(column: Value) -> BooleanValue:

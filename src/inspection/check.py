@@ -1,6 +1,7 @@
 """What a run would take from a source, found out from a sample of every table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 import re
 
 import numpy as np
@@ -14,7 +15,10 @@ from src.identity.contacts import build_contacts
 from src.identity.people import read_people
 from src.inspection.column_names import concepts_of
 from src.inspection.oddities import (
+    GUEST_WORDS,
     Oddity,
+    as_numbers,
+    find_crowd,
     find_leaks,
     find_missing_words,
     find_outcome,
@@ -29,9 +33,11 @@ from src.sources.config import (
     Renamed,
     Scaled,
     Source,
+    TableSource,
     source_columns,
 )
 from src.sources.mapping import check_source
+from src.sources.origins import FileOrigin, Origin
 from src.sources.raw_columns import RAW_TABLES, REQUIRED, UNREADABLE, column_kind
 
 __all__ = [
@@ -87,7 +93,8 @@ class TableCheck:
         Whether these are all.
     columns : DataFrame
         One row per raw column that is mapped: `raw_column`, `mapped` (in words), `examples`
-        (ids and people masked), `missing_share`, `unreadable_share`.
+        (ids and people masked), `missing_share`, `unreadable_share`, `unreadable_forms` (of
+        texts that are no number or time where one should be, all masked).
     unused : list of str
         Source columns that nothing is taken from.
     n_repeats : int
@@ -101,7 +108,13 @@ class TableCheck:
     leaks : dict of str to float
         Columns that tell it too well, with their AUC.
     personal : list of str
-        Columns not used that are of a person, by their names; landing keeps them all the same.
+        Columns not used that are of a person, by their names.
+    crowd : Oddity, optional
+        A customer id that seems to stand for many people; its form, unless it is a known word.
+    n_returns : int
+        Rows with fewer than no pieces.
+    is_in_place : bool
+        Whether the rows are read where they lie, so that unused columns stay there too.
     """
 
     raw_table: str
@@ -116,6 +129,9 @@ class TableCheck:
     outcome: str | None = None
     leaks: dict[str, float] = field(default_factory=dict)
     personal: list[str] = field(default_factory=list)
+    crowd: Oddity | None = None
+    n_returns: int = 0
+    is_in_place: bool = False
 
 
 def check_tables(
@@ -157,6 +173,9 @@ def _check_table(source: Source, raw_table: str, sample: Sample, outcome: str | 
     used = {name for mapped in table.columns.values() for name in source_columns(mapped)}
     unused = [name for name in rows.columns if name not in used]
     found = outcome if outcome in texts.columns else find_outcome(texts)
+    pieces = table.columns.get("quantity")
+    sentinels = find_sentinels(texts, numbers, missing)
+    is_return = [odd.column == pieces and odd.value.startswith("-") for odd in sentinels]
     return TableCheck(
         raw_table=raw_table,
         n_rows=len(rows),
@@ -170,10 +189,33 @@ def _check_table(source: Source, raw_table: str, sample: Sample, outcome: str | 
             for name, mapped in table.columns.items()
         ),
         missing_words=find_missing_words(texts, missing),
-        sentinels=find_sentinels(texts, numbers, missing),
+        sentinels=[odd for odd, is_one in zip(sentinels, is_return, strict=True) if not is_one],
+        crowd=_find_crowd(texts, table, missing),
+        n_returns=_count_returns(texts, pieces, numbers),
+        is_in_place=_is_in_place(table.origin),
         outcome=found,
         leaks=find_leaks(texts, found, numbers) if found else {},
     )
+
+
+def _is_in_place(origin: Origin) -> bool:
+    if not isinstance(origin, FileOrigin):
+        return False
+    is_unnamed = origin.format is None and Path(origin.path).suffix in ("", ".parquet")
+    return is_unnamed or origin.format == "parquet"
+
+
+def _find_crowd(texts: pd.DataFrame, table: TableSource, missing: list[str]) -> Oddity | None:
+    column = table.columns.get("customer_id")
+    found = find_crowd(texts[column], missing) if isinstance(column, str) else None
+    if found is None or found.value.casefold() in GUEST_WORDS:
+        return found
+    return replace(found, value=_masked(found.value))
+
+
+def _count_returns(texts: pd.DataFrame, pieces: ColumnSource | None, numbers: str) -> int:
+    values = as_numbers(texts[pieces], numbers) if isinstance(pieces, str) else None
+    return 0 if values is None else int((values < 0).sum())
 
 
 def _describe_columns(source: Source, raw_table: str, rows: pa.Table) -> pd.DataFrame:
@@ -189,8 +231,11 @@ def _describe_columns(source: Source, raw_table: str, rows: pa.Table) -> pd.Data
     described = []
     for column, mapped in table.columns.items():
         lost = pd.Series(False, raw.index)
+        forms: dict[str, None] = {}
         for name in source_columns(mapped) if column_kind(column) != "text" else ():
-            lost |= notes.str.contains(rf"(?:^|; ){re.escape(name)}=", regex=True).fillna(False)
+            here = notes.str.contains(rf"(?:^|; ){re.escape(name)}=", regex=True).fillna(False)
+            forms |= dict.fromkeys(_forms(rows[name], here))
+            lost |= here
         described.append(
             {
                 "raw_column": column,
@@ -198,9 +243,16 @@ def _describe_columns(source: Source, raw_table: str, rows: pa.Table) -> pd.Data
                 "examples": _examples(column, raw[column]),
                 "missing_share": float((raw[column].isna() & ~lost).mean()) if len(raw) else 0.0,
                 "unreadable_share": float(lost.mean()) if len(raw) else 0.0,
+                "unreadable_forms": list(forms)[:_N_EXAMPLES],
             }
         )
     return pd.DataFrame(described)
+
+
+def _forms(texts: pa.ChunkedArray, is_lost: pd.Series) -> list[str]:
+    """Forms of the texts that cannot be read, the commonest first."""
+    lost = texts.to_pandas()[is_lost.to_numpy(bool)].astype("str")
+    return lost.str.strip().map(_masked).value_counts().index[:_N_EXAMPLES].tolist()
 
 
 def _examples(column: str, values: pd.Series) -> str:
@@ -264,7 +316,7 @@ def check_readable(path: str, source: Source, checks: list[TableCheck]) -> None:
             table = source.tables[check.raw_table]
             kind = column_kind(column)
             forms = (table.times or source.times) if kind == "time" else table.numbers
-            remedy = "times" if kind == "time" else "numbers"
+            remedy = "times" if kind == "time" else "numbers, signs beside it in amount_signs"
             raise SchemaError(
                 f"Expected a {kind} of the form {forms or source.numbers} in "
                 f"{worst['mapped'].iloc[0]!r} for tables.{check.raw_table}.columns.{column} of "

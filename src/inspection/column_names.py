@@ -1,5 +1,6 @@
 """What shops call their columns, in five languages."""
 
+import itertools
 import re
 import unicodedata
 
@@ -8,8 +9,9 @@ __all__ = ["CONCEPTS", "concepts_of", "plain_name"]
 # Names without case, accents, blanks and signs; `concepts_of` takes the first concept that fits
 CONCEPTS: dict[str, tuple[str, ...]] = {
     "order_id": tuple(
-        "orderid orderno ordernumber ordernr order ordername invoiceno invoiceid invoicenumber "
-        "invoice basketid transactionid receiptid receiptno saleid salesorder documentno bookingid "
+        "orderid orderno ordernumber ordernr orderref orderreference order ordername "
+        "invoiceno invoiceid invoicenumber invoice basketid transactionid receiptid receiptno "
+        "saleid salesorder documentno bookingid "
         "bestellnummer bestellnr bestellid auftragsnummer auftragsnr auftrag rechnungsnummer "
         "rechnungsnr belegnummer belegnr bonnummer numerocommande nocommande idcommande commande "
         "numerofacture facture numeropedido idpedido pedido numerofactura factura "
@@ -21,8 +23,9 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     ),
     "customer_id": tuple(
         "customerid customerno customernumber customer custid clientid userid user memberid "
-        "buyerid householdid accountid shopperid kundennr kundennummer kundenid kunde numeroclient "
-        "idclient codeclient client idcliente numerocliente codigocliente cliente "
+        "buyerid buyer householdid accountid shopperid shopper kundennr kundennummer kundenid "
+        "kunde numeroclient idclient codeclient client idcliente numerocliente codigocliente "
+        "cliente "
         "用户id 用户编号 客户id 客户编号 会员id 会员号 买家id 用户 客户".split()
     ),
     "product_id": tuple(
@@ -47,12 +50,13 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
         "createdat created paidat date datetime timestamp time transactiontimestamp "
         "transactiondate day eventtime eventat eventdate reviewedat reviewdate datum bestelldatum "
         "rechnungsdatum kaufdatum zeitpunkt zeit datecommande dateachat horodatage fecha "
-        "fechapedido fechacompra hora 下单时间 订单时间 "
+        "fechapedido fechacompra hora saledate salesdate soldat soldon sold orderedon orderplaced "
+        "purchased placedat placedon when 下单时间 订单时间 "
         " 下单日期 订单日期 支付时间 付款时间 时间 日期 创建时间".split()
     ),
     "quantity": tuple(
-        "lineitemquantity quantity qty pieces units count menge anzahl stueck stuck stuckzahl "
-        "quantite qte cantidad unidades 数量 件数 购买数量".split()
+        "lineitemquantity quantity qty qtysold quantitysold pieces units unitssold count menge "
+        "anzahl stueck stuck stuckzahl quantite qte cantidad unidades 数量 件数 购买数量".split()
     ),
     "unit_price": tuple(
         "lineitemprice unitprice priceeach itemprice price einzelpreis stuckpreis preis "
@@ -60,7 +64,8 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     ),
     "line_value": tuple(
         "linevalue linetotal lineamount amount total totalamount salesvalue sales revenue "
-        "netamount subtotal betrag summe gesamtbetrag gesamtpreis gesamt umsatz positionsbetrag "
+        "netamount subtotal amountpaid pricepaid paidamount paid ordertotal grandtotal "
+        "betrag summe gesamtbetrag gesamtpreis gesamt umsatz positionsbetrag "
         "positionspreis zeilensumme montant "
         "montanttotal totalligne importe importetotal monto 金额 总金额 "
         "订单金额 实付金额 支付金额 销售额 小计".split()
@@ -117,6 +122,13 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "refund_of": tuple("refundof originalorder originalorderid returnedorder".split()),
 }
 _BY_NAME = {name: concept for concept, names in reversed(CONCEPTS.items()) for name in names}
+_ASIDE = frozenset(  # words that say how an amount is meant, or nothing
+    "of the a an de du del des d la le in inc incl including excl excluding ex inkl exkl zzgl ohne "
+    "mit vat tax taxes gst mwst ust tva ttc ht iva gross net brutto netto "
+    "eur euro usd gbp chf cad aud cny rmb jpy pln sek nok dkk".split()
+)
+_MOST_WORDS = 3
+_PRODUCT = frozenset("item product artikel produkt produit article producto articulo 商品".split())
 
 
 def plain_name(name: str) -> str:
@@ -130,6 +142,29 @@ def plain_name(name: str) -> str:
     folded = unicodedata.normalize("NFKD", name.casefold())
     kept = "".join(sign for sign in folded if not unicodedata.combining(sign))
     return re.sub(r"[\W_]+", "", kept)
+
+
+def _wordings(name: str) -> list[str]:
+    """Names that a column could as well have: without words set aside, in any order of words.
+
+    Examples
+    --------
+    >>> _wordings("Total incl. VAT (EUR)"), _wordings("Date of sale")
+    (['total'], ['datesale', 'saledate'])
+    """
+    found: dict[str, None] = {}
+    for text in (name, re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)):
+        words = [plain_name(word) for word in re.split(r"[\W_]+", text)]
+        words = [word for word in words if word and word not in _ASIDE]
+        if len(words) <= _MOST_WORDS:
+            orders = itertools.permutations(words)
+            found |= dict.fromkeys("".join(order) for order in orders if order)
+    return list(found)
+
+
+def _is_bare(column: str) -> bool:
+    """Whether a column is called by a word for product alone."""
+    return plain_name(column) in _PRODUCT
 
 
 def concepts_of(columns: list[str], empty_shares: dict[str, float] | None = None) -> dict[str, str]:
@@ -155,7 +190,7 @@ def concepts_of(columns: list[str], empty_shares: dict[str, float] | None = None
     {'order_id': 'InvoiceNo', 'customer_id': 'Numéro de client'}
     """
     shares = empty_shares or {}
-    ranks: dict[str, list[tuple[float, int, str]]] = {}
+    ranks: dict[str, list[tuple[float, bool, int, str]]] = {}
     is_shopify = {"lineitemquantity", "lineitemprice"} <= {plain_name(name) for name in columns}
     for column in columns:
         name = plain_name(column)
@@ -163,8 +198,16 @@ def concepts_of(columns: list[str], empty_shares: dict[str, float] | None = None
             name = re.sub(r"d(?:el|e|u)(?=cli|com|ped|pro|fac|art|ach)", "", name)
         if is_shopify and name == "name":  # Shopify calls the order's number so
             name = "ordername"
-        if concept := _BY_NAME.get(name):
-            rank = (round(shares.get(column, 0.0), 2), CONCEPTS[concept].index(name), column)
+        others = (other for other in _wordings(column) if other in _BY_NAME)
+        known = name if name in _BY_NAME else next(others, None)
+        if known is not None:
+            concept = _BY_NAME[known]
+            is_other = known != name  # a name as it stands tells more
+            place = CONCEPTS[concept].index(known)
+            rank = (round(shares.get(column, 0.0), 2), is_other, place, column)
             ranks.setdefault(concept, []).append(rank)
-    found = {concept: min(fits)[2] for concept, fits in ranks.items()}
+    found = {concept: min(fits)[-1] for concept, fits in ranks.items()}
+    bare = next((fit[-1] for fit in sorted(ranks.get("product_id", [])) if _is_bare(fit[-1])), None)
+    if bare is not None and bare != found["product_id"]:  # beside a code it is the name
+        found.setdefault("product_name", bare)
     return dict(sorted(found.items(), key=lambda pair: columns.index(pair[1])))

@@ -1,28 +1,27 @@
 """A first draft of a source file, from the names and values of columns; nothing is invented."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 import json
 from pathlib import Path
 import re
 
-import pandas as pd
-from pydantic import ValidationError
-
 from src.errors import ParameterError
-from src.inspection.column_names import concepts_of, plain_name
-from src.inspection.oddities import as_numbers, find_missing_words
-from src.inspection.value_forms import guess_currency, guess_numbers, guess_times
-from src.sources.files import file_format
-from src.sources.in_memory import read_file
-from src.sources.origins import FileOrigin
+from src.inspection.column_names import plain_name
+from src.inspection.draft_lines import reasoned, scalar
+from src.inspection.looked_at import LookedAt, find_data, look_at
+from src.inspection.oddities import as_numbers, find_guest_words, find_missing_words
+from src.inspection.value_forms import (
+    guess_currency,
+    guess_numbers,
+    guess_signs,
+    guess_times,
+    unsigned,
+)
 from src.sources.raw_columns import REQUIRED, column_kind
 from src.stage import PROJECT_ROOT
 
 __all__ = ["draft_source"]
 
-_SAMPLE_ROWS = 20_000
-_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".gz")
 _TIME_OF = {
     "orders_raw": "ordered_at",
     "events_raw": "event_at",
@@ -42,24 +41,17 @@ _PLAIN_COLUMNS = {
 }  # fmt: skip
 _PERSONAL = ("email", "phone", "first_name", "last_name", "postcode", "birth_date",
              "has_email_consent")  # fmt: skip
+_WHO = "customer_id"
+_TELLING = frozenset(("time", "quantity", "line_value", "unit_price", *REQUIRED["orders_raw"]))
+_AMOUNTS = ("line_value", "unit_price", "discount", "coupon", "list_value", "unit_cost")
 _TODO = {
+    "ordered_at": "the column of when it was bought",
     "order_id": "the column of the order's number; {row: true} if each row is an order of its own",
     "customer_id": "the column that tells the customer; an e-mail address will do",
     "product_id": "the column of the product's number; {value: all} if rows are whole orders",
     "quantity": "the column of pieces; {value: 1} if each row is one piece",
     "line_value": "the column of what was paid for the line, or {product: [pieces, price]}",
 }
-
-
-@dataclass(frozen=True)
-class _File:
-    """One file as it was looked at."""
-
-    name: str
-    rows: pd.DataFrame
-    is_whole: bool
-    concepts: dict[str, str]
-    raw_table: str | None
 
 
 def draft_source(
@@ -85,14 +77,14 @@ def draft_source(
     ParameterError, SchemaError, SourceError
         If there is no such file, or one cannot be read.
     """
-    files = _find(paths)
+    files = find_data(paths)
     folder = files[0].parent
     if any(file.parent != folder for file in files):
         raise ParameterError("Expected files of one folder, found several; put them together.")
-    looked = [_look(file) for file in files]
-    chosen: dict[str, _File] = {}
+    looked = [look_at(file) for file in files]
+    chosen: dict[str, LookedAt] = {}
     people, told_people = _people(looked)
-    for file in looked:
+    for file in sorted(looked, key=lambda each: -len(each.concepts.keys() & _TELLING)):
         if file.raw_table is not None and file is not people:
             chosen.setdefault(file.raw_table, file)
     lines = [
@@ -102,7 +94,7 @@ def draft_source(
         "tables:",
     ]
     if "orders_raw" not in chosen:
-        lines.append("  # orders_raw: TODO  no file with times and amounts of orders was found")
+        lines.append("  # orders_raw: TODO  no file of orders was found; see docs/sources.md")
     for raw_table, file in sorted(chosen.items(), key=lambda pair: list(REQUIRED).index(pair[0])):
         lines += _table(raw_table, file)
     orders = chosen.get("orders_raw")
@@ -117,97 +109,65 @@ def draft_source(
     return "\n".join(lines) + "\n"
 
 
-def _find(paths: Sequence[Path]) -> list[Path]:
-    found = []
-    for path in paths:
-        if path.is_dir():
-            found += [file for file in sorted(path.iterdir()) if _is_data(file)]
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise ParameterError(f"Expected a file or folder at {path}, found none; correct it.")
-    if not found:
-        raise ParameterError(
-            f"Expected files of data ({', '.join(_ENDINGS)}) in {paths[0]}, found none."
-        )
-    return [file.absolute() for file in found]
-
-
-def _is_data(file: Path) -> bool:
-    return file.is_file() and file.suffix.lower() in _ENDINGS and not file.name.startswith(".")
-
-
-def _look(file: Path) -> _File:
-    try:
-        origin = FileOrigin(path=file.name)
-    except ValidationError:
-        raise ParameterError(
-            f"Expected a plain file name, found {file.name!r}; rename the file."
-        ) from None
-    found = file_format("the draft", origin, [file])
-    table = read_file(file, origin, found, _SAMPLE_ROWS + 1)
-    rows = table.slice(0, _SAMPLE_ROWS).to_pandas()
-    concepts = concepts_of(list(rows.columns), rows.isna().mean().to_dict())
-    is_whole = table.num_rows <= _SAMPLE_ROWS
-    return _File(file.name, rows, is_whole, concepts, _raw_table(set(concepts)))
-
-
-def _raw_table(concepts: set[str]) -> str | None:
-    """Which raw table a file is, by what its columns are."""
-    has = concepts.__contains__
-    if has("rate") and has("currency") and has("time"):
-        return "rates_raw"
-    if has("review_text") or (has("rating") and has("time")):
-        return "reviews_raw"
-    if has("event_type") and has("time"):
-        return "events_raw"
-    if has("time") and concepts & {"quantity", "line_value", "unit_price"}:
-        return "orders_raw"
-    if has("product_id") and not has("order_id") and concepts & {"product_name", "category"}:
-        return "products_raw"
-    return "customers_raw" if has("customer_id") and not has("order_id") else None
-
-
 def _head(
     folder: Path,
     name: str | None,
     currency: str | None,
-    looked: list[_File],
-    chosen: dict[str, _File],
+    looked: list[LookedAt],
+    chosen: dict[str, LookedAt],
 ) -> list[str]:
     stem = name or (looked[0].name.partition(".")[0] if len(looked) == 1 else folder.name)
     slug = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:48]
     slug = slug if slug[:1].isalpha() else "shop"
     place = folder.relative_to(PROJECT_ROOT) if folder.is_relative_to(PROJECT_ROOT) else folder
-    lines = [
-        _line(0, "name", slug, "of the shop, by its files; names the folder and key of its data"),
-        _line(0, "folder", _scalar(str(place)), "where the files are"),
-        _line(0, "time_zone", "UTC", "UNCERTAIN: of times without one; such as Europe/Berlin"),
+    zone = "UNCERTAIN: of times without one; such as Europe/Berlin"
+    return [
+        reasoned(
+            0, "name", slug, "of the shop, by its files; names the folder and key of its data"
+        ),
+        reasoned(0, "folder", scalar(str(place)), "where the files are"),
+        reasoned(0, "time_zone", "UTC", zone),
+        _currency(currency, chosen.get("orders_raw")),
+        *_missing(looked),
     ]
-    told = "as you said"
-    orders = chosen.get("orders_raw")
-    if currency is None and orders is not None:
+
+
+def _currency(known: str | None, orders: LookedAt | None) -> str:
+    if known is not None:
+        return reasoned(0, "currency", known, "as you said")
+    told = "such as EUR; no value tells it"
+    if orders is not None:
         amounts = [orders.concepts.get(each) for each in ("line_value", "unit_price", "discount")]
         codes = orders.concepts.get("currency")
         columns = {each: orders.rows[each] for each in amounts if each}
-        currency, told = guess_currency(columns, orders.rows[codes] if codes else None)
-    if currency is None:
-        lines.append("# currency: TODO  ISO code of the amounts, such as EUR; no value tells it")
-    else:
-        lines.append(_line(0, "currency", currency, told))
+        found, why = guess_currency(columns, orders.rows[codes] if codes else None)
+        if found is not None:
+            return reasoned(0, "currency", found, why)
+        told = f"which bear {signs[0]}" if (signs := _signs(orders)) else told
+    return f"# currency: TODO  ISO code of the amounts, {told}"
+
+
+def _missing(looked: list[LookedAt]) -> list[str]:
     words = {oddity.value.strip() for file in looked for oddity in _fillers(file)}
-    if words:
-        listed = "[" + ", ".join(_scalar(word) for word in sorted(words)) + "]"
-        lines.append(_line(0, "missing", listed, "texts that look like missing"))
-    return lines
+    customers = [file.rows[file.concepts[_WHO]] for file in looked if _WHO in file.concepts]
+    words |= {word for column in customers for word in find_guest_words(column)}
+    listed = "[" + ", ".join(scalar(word) for word in sorted(words)) + "]"
+    why = "texts that look like missing, or like guests"
+    return [reasoned(0, "missing", listed, why)] if words else []
 
 
-def _fillers(file: _File) -> list:
+def _signs(file: LookedAt) -> list[str]:
+    """Signs of currency at the amounts of a file."""
+    amounts = [file.concepts[each] for each in _AMOUNTS if each in file.concepts]
+    return guess_signs([file.rows[each] for each in amounts])
+
+
+def _fillers(file: LookedAt) -> list:
     used = set(file.concepts.values())
     return [oddity for oddity in find_missing_words(file.rows, []) if oddity.column in used]
 
 
-def _people(looked: list[_File]) -> tuple[_File | None, list[str]]:
+def _people(looked: list[LookedAt]) -> tuple[LookedAt | None, list[str]]:
     """Find the file with names and addresses; it feeds no table, for what does is landed."""
     for file in looked:
         concepts = file.concepts
@@ -216,25 +176,25 @@ def _people(looked: list[_File]) -> tuple[_File | None, list[str]]:
                 continue
             lines = [
                 "people:",
-                _line(1, "file", _scalar(file.name), "names and addresses; never written down"),
+                *(line[2:] for line in _place(file, "names and addresses; never written down")),
                 "  columns:",
-                _line(2, "customer_id", _scalar(concepts["customer_id"]), "the name"),
+                reasoned(2, "customer_id", scalar(concepts["customer_id"]), "the name"),
             ]
             if "phone" in concepts:
-                lines.insert(2, "  # country: TODO  of phone numbers without its code, such as DE")
+                lines.insert(1, "  # country: TODO  of phone numbers without its code, such as DE")
             return file, lines + [
-                _line(2, each, _scalar(concepts[each]), "the name")
+                reasoned(2, each, scalar(concepts[each]), "the name")
                 for each in _PERSONAL
                 if each in concepts
             ]
     why = "no file with customers and addresses was found; `invented` for a rehearsal without"
-    return None, [_line(0, "people", "none", why)]
+    return None, [reasoned(0, "people", "none", why)]
 
 
-def _table(raw_table: str, file: _File) -> list[str]:
+def _table(raw_table: str, file: LookedAt) -> list[str]:
     seen = f"{'all' if file.is_whole else 'first'} {len(file.rows):,} rows looked at"
     columns, numbers = _columns(raw_table, file)
-    lines = [f"  {raw_table}:", _line(2, "file", _scalar(file.name), seen)]
+    lines = [f"  {raw_table}:", *_place(file, seen)]
     time = file.concepts.get("time") if raw_table in _TIME_OF else None
     if time is not None:
         guessed = guess_times(file.rows[time])
@@ -242,21 +202,37 @@ def _table(raw_table: str, file: _File) -> list[str]:
         if guessed.form is None:
             lines.append(f"    # times: TODO  the values of {time} are of no known form")
         elif guessed.form != "iso":
-            lines.append(_line(2, "times", f"[{guessed.form}]", doubt))
-    form, doubt = guess_numbers([file.rows[each] for each in numbers])
+            lines.append(reasoned(2, "times", f"[{guessed.form}]", doubt))
+    signs = _signs(file) if numbers else []
+    if signs:
+        others = f"; UNCERTAIN: rows with {', '.join(signs[1:])} are refused" if signs[1:] else ""
+        listed = f"[{json.dumps(signs[0], ensure_ascii=False)}]"
+        lines.append(reasoned(2, "amount_signs", listed, f"beside the amounts{others}"))
+    form, doubt = guess_numbers([unsigned(file.rows[each], signs) for each in numbers])
     if form != "point" or doubt:
         why = f"UNCERTAIN: {doubt}" if doubt else "the values"
-        lines.append(_line(2, "numbers", form, why))
+        lines.append(reasoned(2, "numbers", form, why))
     return [*lines, "    columns:", *columns]
 
 
-def _columns(raw_table: str, file: _File) -> tuple[list[str], list[str]]:
+def _place(file: LookedAt, why: str) -> list[str]:
+    """Lines of a file's name, and of how many lines of title stand in it."""
+    if not file.skip_lines:
+        return [reasoned(2, "file", scalar(file.name), why)]
+    return [
+        "    file:",
+        reasoned(3, "path", scalar(file.name), why),
+        reasoned(3, "skip_lines", str(file.skip_lines), "of title above the header"),
+    ]
+
+
+def _columns(raw_table: str, file: LookedAt) -> tuple[list[str], list[str]]:
     """Lines of the columns of one table, and the source columns that hold numbers."""
     concepts, lines, numbers, given = file.concepts, [], [], set()
 
     def take(column: str, source: str, why: str, written: str | None = None) -> None:
         given.add(column)
-        lines.append(_line(3, column, written or _scalar(source), why))
+        lines.append(reasoned(3, column, written or scalar(source), why))
         if column_kind(column) == "number":
             numbers.append(source)
 
@@ -268,7 +244,8 @@ def _columns(raw_table: str, file: _File) -> tuple[list[str], list[str]]:
             why = "UNCERTAIN: no customer number, so the address tells the customer"
             take("customer_id", concepts["email"], why)
     if raw_table in _TIME_OF and "time" in concepts:
-        take(_TIME_OF[raw_table], concepts["time"], "the name")
+        why = "UNCERTAIN: by its values alone" if file.is_time_by_values else "the name"
+        take(_TIME_OF[raw_table], concepts["time"], why)
     if raw_table == "orders_raw":
         _take_value(file, take)
     for column in REQUIRED[raw_table]:
@@ -277,7 +254,7 @@ def _columns(raw_table: str, file: _File) -> tuple[list[str], list[str]]:
     return lines, numbers
 
 
-def _take_value(file: _File, take: Callable[..., None]) -> None:
+def _take_value(file: LookedAt, take: Callable[..., None]) -> None:
     """Value of a line: its own column, else pieces times the price of one."""
     concepts = file.concepts
     column, pieces, price = (
@@ -288,57 +265,46 @@ def _take_value(file: _File, take: Callable[..., None]) -> None:
     elif pieces and price:
         why = "pieces times the price of one, by the names"
         why += f"; {column} is no amount of the line" if column else ""
-        take("line_value", price, why, f"{{product: [{_scalar(pieces)}, {_scalar(price)}]}}")
+        take("line_value", price, why, f"{{product: [{scalar(pieces)}, {scalar(price)}]}}")
 
 
-def _is_of_order(file: _File, column: str) -> bool:
+def _is_of_order(file: LookedAt, column: str) -> bool:
     """Whether an amount is that of the whole order: of a shop system's lines, or by the values."""
     price = file.concepts["unit_price"]
     if plain_name(price).startswith("lineitem"):
         return True
-    form, _ = guess_numbers([file.rows[price], file.rows[column]])
-    names = (column, file.concepts["quantity"], price)
-    amount, pieces, each = (as_numbers(file.rows[name], form) for name in names)
+    names, signs = (column, file.concepts["quantity"], price), _signs(file)
+    values = [unsigned(file.rows[name], signs) for name in names]
+    form, _ = guess_numbers(values[::2])
+    amount, pieces, each = (as_numbers(each, form) for each in values)
     if amount is None or pieces is None or each is None:
         return False
     is_much_more = amount.abs() > (pieces * each).abs() * 1.5  # tax never adds a half
     return bool(is_much_more.mean() > 0.05)
 
 
-def _why(column: str, file: _File) -> str:
+def _why(column: str, file: LookedAt) -> str:
     source = file.concepts[column]
     if column in ("order_id", "customer_id", "product_id"):
         values = file.rows[source]
-        empty = f", {values.isna().mean():.1%} empty" if values.isna().any() else ""
+        share = values.isna().mean()
+        told = f"{share:.1%}" if share >= 0.001 else "< 0.1%"
+        empty = f", {told} empty" if share > 0 else ""
         return f"the name; {values.nunique():,} different{empty}"
     return "the name"
 
 
-def _products_of(orders: _File) -> list[str]:
+def _products_of(orders: LookedAt) -> list[str]:
     """Products by the lines of the orders, where no file has them."""
     found = {name: orders.concepts.get(name) for name in _PLAIN_COLUMNS["products_raw"]}
     return [
         "  products_raw:",
-        _line(2, "file", _scalar(orders.name), "no file of products: taken from the order lines"),
-        _line(2, "one_per", "product_id", "of the lines of a product one counts"),
+        *_place(orders, "no file of products: taken from the order lines"),
+        reasoned(2, "one_per", "product_id", "of the lines of a product one counts"),
         "    columns:",
-        *(_line(3, name, _scalar(source), "the name") for name, source in found.items() if source),
+        *(
+            reasoned(3, name, scalar(source), "the name")
+            for name, source in found.items()
+            if source
+        ),
     ]
-
-
-def _line(depth: int, key: str, value: str, why: str) -> str:
-    return f"{'  ' * depth}{key}: {value}".ljust(44) + f"  # {_one_line(why)}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _scalar(text: str) -> str:
-    """Text as YAML: plain where that is safe, else in quotes."""
-    if re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./-]*", text) and plain_name(text) not in _RESERVED:
-        return text
-    return json.dumps(text, ensure_ascii=False)
-
-
-_RESERVED = frozenset("true false yes no on off null y n".split())

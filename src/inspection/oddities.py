@@ -7,10 +7,13 @@ import pandas as pd
 from scipy.stats import rankdata
 
 __all__ = [
+    "GUEST_WORDS",
     "LEAK_AUC",
     "OUTCOME_NAMES",
     "Oddity",
     "as_numbers",
+    "find_crowd",
+    "find_guest_words",
     "find_leaks",
     "find_missing_words",
     "find_outcome",
@@ -31,6 +34,15 @@ _MISSING_WORDS = frozenset(
     "not given,tbd,-,--,?,??,.,sans,inconnu,desconocido,未知,无,不详".split(",")
 )
 
+GUEST_WORDS = frozenset(
+    "guest,guest checkout,anonymous,anonym,walk-in,walk in,cash,cash customer,gast,"
+    "gastbestellung,laufkunde,barverkauf,invité,invite,anonyme,invitado,anónimo,游客,匿名".split(
+        ","
+    )
+)
+"""What shops write in the place of a customer whom they do not know."""
+
+_CROWD_SHARE, _CROWD_TIMES, _CROWD_ROWS = 0.01, 5, 10
 _MIN_SENTINEL_SHARE = 0.01
 _MIN_OTHERS = 3  # distinct values beside a sentinel
 _NEGATIVE_SENTINELS = (-1, -9, -99, -999, -9999)
@@ -88,6 +100,31 @@ def find_sentinels(rows: pd.DataFrame, numbers: str, known: list[str]) -> list[O
             if f"{value:g}" not in known:
                 found.append(Oddity(column, f"{value:g}", n))
     return found
+
+
+def find_guest_words(customers: pd.Series) -> list[str]:
+    """Words among customer ids that stand for guests, as they are written."""
+    values = customers.dropna().astype("str").str.strip()
+    return sorted(set(values[values.str.casefold().isin(GUEST_WORDS)]))
+
+
+def find_crowd(customers: pd.Series, known: list[str]) -> Oddity | None:
+    """Find a customer id that is likely to stand for many people, such as guests.
+
+    A word for guests; or the commonest id, in at least one row of a hundred and ten rows, where
+    it is five times as common as the next.
+    """
+    words = {word.strip().casefold() for word in known}
+    counts = customers.dropna().astype("str").str.strip().value_counts()
+    counts = counts[~counts.index.str.casefold().isin(words)]
+    is_guest = counts.index.str.casefold().isin(GUEST_WORDS)
+    for value, n in counts[is_guest].items():
+        return Oddity(str(customers.name), str(value), int(n))
+    if len(counts) < 2 or counts.iloc[0] < max(_CROWD_ROWS, _CROWD_SHARE * len(customers)):
+        return None
+    if counts.iloc[0] < _CROWD_TIMES * counts.iloc[1]:
+        return None
+    return Oddity(str(customers.name), str(counts.index[0]), int(counts.iloc[0]))
 
 
 def _sentinels(counts: pd.Series) -> list[tuple[float, int]]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 import re
+import unicodedata
 
 import pandas as pd
 
-__all__ = ["TimeGuess", "guess_currency", "guess_numbers", "guess_times"]
+__all__ = ["TimeGuess", "guess_currency", "guess_numbers", "guess_signs", "guess_times", "unsigned"]
 
 _POINT = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _COMMA = r"[+-]?(?:\d{1,3}(?:[.\u00a0 ]\d{3})+|\d+)(?:,\d+)?"
@@ -17,7 +18,14 @@ _SIMPLE = {
     "unix": r"[0-9]{9,10}",
     "unix_ms": r"[0-9]{12,13}",
 }
+_AMOUNT = re.compile(
+    r"[+-]?\s?([^\W\d_]{1,3}\.?|[^\W\d_]{0,2}[^\w\s+.,'()-])?\s?[+-]?"
+    r"\d[\d.,'\s]*?\s?([^\W\d_]{1,3}\.?|[^\W\d_]{0,2}[^\w\s+.,'()-])?"
+)
+_RARE = 0.01
 _SIGNS = {"€": "EUR", "£": "GBP", "US$": "USD", "zł": "PLN", "CHF": "CHF", "元": "CNY"}
+_CODES = frozenset((*_SIGNS, *_SIGNS.values(), "USD", "CAD", "AUD", "JPY", "SEK", "NOK", "DKK"))
+_CODES |= {"KR", "KR.", "FR.", "ZŁ", "RMB", "円"}
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,37 @@ def guess_numbers(columns: list[pd.Series]) -> tuple[str, str]:
     if n_point or n_comma:
         return ("point" if n_point else "comma"), ""
     return "point", "a point or thousands? no value tells"
+
+
+def guess_signs(columns: list[pd.Series]) -> list[str]:
+    """Signs of currency that stand beside amounts written as text, the commonest first.
+
+    Examples
+    --------
+    >>> guess_signs([pd.Series(["$1,234.50", "-$3", "4.00"])])
+    ['$']
+    >>> guess_signs([pd.Series(["12,50 EUR", "5 kg"])])
+    ['EUR']
+    """
+    texts = [column.dropna().str.strip() for column in columns if column.dtype == "str"]
+    together = pd.concat(texts) if texts else pd.Series(dtype="str")
+    found: dict[str, int] = {}
+    for text, n in together.value_counts().items():
+        match = _AMOUNT.fullmatch(str(text))
+        sign = match and (match[1] or match[2])
+        if sign and (unicodedata.category(sign[-1]) == "Sc" or sign.upper() in _CODES):
+            found[sign] = found.get(sign, 0) + int(n)
+    often = [sign for sign, n in found.items() if n >= _RARE * len(together)]
+    return sorted(often, key=lambda sign: -found[sign])
+
+
+def unsigned(values: pd.Series, signs: list[str]) -> pd.Series:
+    """Texts without the signs of currency in them; what is no text stays."""
+    if values.dtype != "str":
+        return values
+    for sign in signs:
+        values = values.str.replace(sign, "", regex=False)
+    return values.str.strip()
 
 
 def guess_currency(

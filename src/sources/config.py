@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 from typing import Annotated, Literal
+from unicodedata import category
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -50,6 +51,17 @@ _Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 _File = Annotated[FileOrigin, BeforeValidator(lambda v: {"path": v} if isinstance(v, str) else v)]
 TimeForm = Literal["iso", "dmy", "mdy", "ymd", "unix", "unix_ms"]
 NumberForm = Literal["point", "comma"]
+
+
+def _plain_sign(sign: str) -> str:
+    if not all(each.isalpha() or each == "." or category(each) == "Sc" for each in sign):
+        raise ValueError("name signs of currency or letters alone, such as $ or EUR")
+    if not sign.strip("eE.") or len(sign) > 5:  # 1e5 is a number
+        raise ValueError("name the whole sign of one currency, such as $ or EUR")
+    return sign
+
+
+AmountSign = Annotated[str, AfterValidator(_plain_sign)]
 
 
 @functools.cache
@@ -148,7 +160,7 @@ class TableSource(_Located):
     one_per : str, optional
         Raw column: of rows that agree in it, the commonest by their values is taken, of equally
         common ones the first in order; for a product list that is made from order lines.
-    time_zone, times, numbers, missing
+    time_zone, times, numbers, amount_signs, missing
         As in `Source`, for this table alone.
     """
 
@@ -158,6 +170,7 @@ class TableSource(_Located):
     time_zone: _Zone | None = None
     times: Annotated[list[TimeForm], Field(min_length=1)] | None = None
     numbers: NumberForm | None = None
+    amount_signs: list[AmountSign] | None = None
     missing: list[str] | None = None
 
 
@@ -219,6 +232,9 @@ class Source(Strict):
         ``ymd`` (20240131), ``unix`` (seconds), ``unix_ms``.
     numbers : {"point", "comma"}, default "point"
         Decimal sign of numbers written as text; the other one may part thousands.
+    amount_signs : list of str
+        Signs of the shop's currency that may stand beside numbers written as text, such as
+        ``$`` or ``EUR``. A number beside any other sign is refused.
     missing : list of str
         Texts that mean missing, such as ``unknown``; numbers too, such as ``999``.
     people : {"invented", "none"} or PeopleSource, default "none"
@@ -237,6 +253,7 @@ class Source(Strict):
     currency: _Currency
     times: Annotated[list[TimeForm], Field(min_length=1)] = Field(default_factory=lambda: ["iso"])
     numbers: NumberForm = "point"
+    amount_signs: list[AmountSign] = Field(default_factory=list)
     missing: list[str] = Field(default_factory=list)
     people: Literal["invented", "none"] | PeopleSource = "none"
     tables: dict[str, TableSource]
@@ -320,6 +337,8 @@ def _model_message(path: str, error: ValidationError) -> str:
         return f"Expected the field {place} in {path}, found none; add it."
     found = f" (found {first['input']!r})" if isinstance(first.get("input"), str | int) else ""
     told = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("model_type", "dict_type"):
+        told = "name its fields, one a line, further in"
     return f"Expected a valid source in {path}, but at {place}: {told}{found}; mend that line."
 
 

@@ -31,7 +31,7 @@ def peek_table(file: Path, origin: FileOrigin, found: str) -> pa.Schema:
         return _text_schema(read_header(file, find_form(file, origin, HEAD_BYTES)))
     if found == "jsonl":
         return read_json_columns(file, origin)[1]
-    return read_workbook(file, origin.sheet).schema
+    return read_workbook(file, origin.sheet, origin.skip_lines).schema
 
 
 def convert_files(
@@ -67,7 +67,8 @@ def convert_files(
     tuple of pyarrow.Schema and tuple of Path
         The columns of all, and the Parquet files in the order of `files`.
     """
-    prefix = _short_hash(f"{found} {origin.model_dump_json()}")  # two sheets of a book are two
+    plain = None if origin.skip_lines else {"skip_lines"}  # kept files keep their names
+    prefix = _short_hash(f"{found} {origin.model_dump_json(exclude=plain)}")  # one for each sheet
     made_of = _short_hash(f"{_VERSION} {of_columns(columns)}")
     parts, n_before = [], 0
     for file, digest in zip(files, digests, strict=True):
@@ -137,7 +138,7 @@ def _convert(
     if found == "jsonl":
         encoding, schema = read_json_columns(file, origin)
         return keep_asked(schema, read_json_rows(file, encoding, schema, tell))
-    table = read_workbook(file, origin.sheet)
+    table = read_workbook(file, origin.sheet, origin.skip_lines)
     return keep_asked(table.schema, [table])
 
 

@@ -34,6 +34,7 @@ _FORMATS = {
     ".xlsm": "excel",
 }
 _PACKED = ("csv", "jsonl")
+_WITH_TITLES = ("csv", "excel")
 
 
 def find_files(path: str, source: Source, origin: FileOrigin) -> list[Path]:
@@ -74,8 +75,8 @@ def file_format(path: str, origin: FileOrigin, files: list[Path]) -> str:
     Raises
     ------
     ParameterError
-        If an ending says nothing, is packed though its format packs itself, or the files have
-        several formats.
+        If an ending says nothing, is packed though its format packs itself, the files have
+        several formats, or lines are to be skipped in one that has no lines.
     """
     formats = {file: origin.format or _FORMATS.get(_ending(file)) for file in files}
     for file, found in formats.items():
@@ -94,6 +95,11 @@ def file_format(path: str, origin: FileOrigin, files: list[Path]) -> str:
                 f"Expected files of one format under {origin.path} of {path}, found "
                 f"{files[0].name} and {file.name}; name them apart."
             )
+    if origin.skip_lines and formats[files[0]] not in _WITH_TITLES:
+        raise ParameterError(
+            f"Expected skip_lines for text files of rows and workbooks alone, found it for "
+            f"{origin.path} in {path}; take it out."
+        )
     return formats[files[0]]
 
 

@@ -14,7 +14,7 @@ from src.sources.header import RAGGED
 from src.sources.json_lines import read_json_columns, read_json_rows
 from src.sources.origins import FileOrigin, SqlOrigin
 from src.sources.sql_places import open_engine, sql_errors
-from src.sources.text_files import read_rows
+from src.sources.text_files import read_header, read_rows
 from src.sources.text_form import HEAD_BYTES, find_form
 from src.sources.uniform import common_schema, fit, rows_to_table
 from src.sources.workbooks import read_workbook
@@ -66,7 +66,7 @@ def read_file(file: Path, origin: FileOrigin, found: str, max_rows: int | None =
         If it cannot be read.
     """
     if found == "excel":
-        return read_workbook(file, origin.sheet).slice(0, max_rows)
+        return read_workbook(file, origin.sheet, origin.skip_lines).slice(0, max_rows)
     if found == "parquet":
         return _gathered(_parquet_rows(file), max_rows)
     if found == "jsonl":
@@ -128,7 +128,10 @@ def _text_rows(
     file: Path, origin: FileOrigin, max_rows: int | None, n_bytes: int | None
 ) -> pa.Table:
     form = find_form(file, origin, n_bytes)
-    return _gathered(read_rows(file, form, True, _tell_nobody), max_rows)
+    names = read_header(file, form)
+    empty = pa.table({name: pa.array([], pa.string()) for name in (*names, RAGGED)})
+    rows = read_rows(file, form, True, _tell_nobody)
+    return _gathered(itertools.chain([empty], rows), max_rows)
 
 
 def _parquet_rows(file: Path) -> Iterator[pa.Table]:

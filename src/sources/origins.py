@@ -62,6 +62,8 @@ class FileOrigin(Strict):
     encoding, delimiter, quote : str, optional
         Of a text file. What is named wins over what would be found out; text that is not in
         the encoding is refused.
+    skip_lines : int, default 0
+        Lines above the header of a text file or sheet, such as a title, that are passed over.
     sheet : str, optional
         Of a workbook; else its first.
     """
@@ -71,6 +73,7 @@ class FileOrigin(Strict):
     encoding: Literal["utf-8", "utf-8-sig", "utf-16", "gb18030", "cp1252", "latin-1"] | None = None
     delimiter: Annotated[str, StringConstraints(pattern=r"^[,;\t|]$")] | None = None
     quote: Annotated[str, StringConstraints(pattern=r"^[\"']$")] | None = None
+    skip_lines: Annotated[int, Field(ge=0, le=1000)] = 0
     sheet: _Text | None = None
 
 

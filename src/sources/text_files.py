@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 
 from src.errors import SchemaError, SourceError
 from src.sources.header import RAGGED, header_names
-from src.sources.text_form import FIELD_LIMIT, TextForm
+from src.sources.text_form import FIELD_LIMIT, TextForm, pass_over
 from src.sources.unpacked import open_unpacked
 
 __all__ = ["LINE_LIMIT", "MAX_RAGGED_SHARE", "HasRaggedRows", "read_header", "read_rows"]
@@ -94,7 +94,9 @@ class _Rows:
         self.file, self.form = file, form
         self.text = io.TextIOWrapper(open_unpacked(file, tell), form.encoding, newline="")
         self.text._CHUNK_SIZE = 1 << 18
-        self.line = self.n_rows = self.n_ragged = self.first_ragged = 0
+        self.n_rows = self.n_ragged = self.first_ragged = 0
+        self.line = form.skip_lines
+        pass_over(self.text, form.skip_lines)
         cells = next(self._rows_from([]), (0, []))[1]
         if not cells:
             raise SourceError(
@@ -168,9 +170,16 @@ class _Rows:
             raise SchemaError(
                 f"Expected {_fields(len(self.names))} in every row of {self.file.name} as in its "
                 f"header, found another number in {self.n_ragged:,} of {self.n_rows:,}, the first "
-                f"on line {self.first_ragged:,}; name the right signs in the fields delimiter and "
-                "quote, or mend the file."
+                f"on line {self.first_ragged:,}; {self._remedy()}"
             )
+
+    def _remedy(self) -> str:
+        if len(self.names) == 1 and self.first_ragged:
+            return (
+                "where a title stands above the header, say in the field skip_lines how many lines "
+                "it has, else name the right sign in the field delimiter."
+            )
+        return "name the right signs in the fields delimiter and quote, or mend the file."
 
     def _parse_fast(self, data: bytes) -> pa.Table:
         return pa_csv.read_csv(

@@ -1,6 +1,7 @@
 """Find out how a text file is written: its encoding, delimiter and quote."""
 
 import codecs
+from collections import Counter
 from collections.abc import Iterator
 import csv
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from src.errors import SourceError
 from src.sources.origins import FileOrigin
 from src.sources.unpacked import check_is_text, open_unpacked
 
-__all__ = ["FIELD_LIMIT", "TextForm", "find_encoding", "find_form"]
+__all__ = [
+    "FIELD_LIMIT",
+    "TextForm",
+    "count_title_lines",
+    "find_encoding",
+    "find_form",
+    "pass_over",
+]
 
 FIELD_LIMIT = 1 << 20
 """Characters that one field may have."""
@@ -48,11 +56,14 @@ class TextForm:
         Codec by Python's name.
     delimiter, quote : str
         One character each.
+    skip_lines : int, default 0
+        Lines above the header.
     """
 
     encoding: str
     delimiter: str
     quote: str
+    skip_lines: int = 0
 
 
 def find_form(file: Path, origin: FileOrigin, n_bytes: int | None = None) -> TextForm:
@@ -79,11 +90,65 @@ def find_form(file: Path, origin: FileOrigin, n_bytes: int | None = None) -> Tex
     """
     check_is_text(file)
     encoding = find_encoding(file, origin.encoding, n_bytes)
-    with io.TextIOWrapper(open_unpacked(file), encoding, "replace", newline="") as text:
-        head = text.read(_HEAD_CHARACTERS)
-        head += text.readline(FIELD_LIMIT)
+    head = _read_head(file, encoding, origin.skip_lines)
     quote = origin.quote or ("'" if head.lstrip("\ufeff \r\n").startswith("'") else '"')
-    return TextForm(encoding, origin.delimiter or _find_delimiter(head, quote), quote)
+    delimiter = origin.delimiter or _find_delimiter(head, quote)
+    return TextForm(encoding, delimiter, quote, origin.skip_lines)
+
+
+def pass_over(text: io.TextIOWrapper, n_lines: int) -> None:
+    """Read so many lines of an open text, and forget them."""
+    for _ in range(n_lines):
+        text.readline(FIELD_LIMIT)
+
+
+def _read_head(file: Path, encoding: str, skip_lines: int) -> str:
+    with io.TextIOWrapper(open_unpacked(file), encoding, "replace", newline="") as text:
+        pass_over(text, skip_lines)
+        return text.read(_HEAD_CHARACTERS) + text.readline(FIELD_LIMIT)
+
+
+def count_title_lines(file: Path) -> int:
+    """Count the lines of title above the header: those before the first row as wide as most.
+
+    Zero where the first row is as wide, where most rows have a single field, or where what
+    stands above is as wide as half of the header, which is more than a title.
+
+    Parameters
+    ----------
+    file : Path
+        A text file of rows, packed with gzip if its name ends so.
+
+    Raises
+    ------
+    SourceError
+        If it is no text.
+    """
+    check_is_text(file)
+    head = _read_head(file, find_encoding(file, None, HEAD_BYTES), 0)
+    counts = [_titles_above(head, delimiter) for delimiter in _DELIMITERS]
+    _, n_lines = max(counts, key=lambda found: found[0])
+    return n_lines
+
+
+def _titles_above(head: str, delimiter: str) -> tuple[int, int]:
+    """Rows of the commonest width by a delimiter, and lines above the first of them."""
+    csv.field_size_limit(FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    rows, before = [], 0
+    try:
+        for row in itertools.islice(reader, 1000):
+            rows.append((len(row), before))
+            before = reader.line_num
+    except csv.Error:
+        pass
+    widths = Counter(width for width, _ in rows if width > 1)
+    if not widths:
+        return 0, 0
+    width, n_rows = widths.most_common(1)[0]
+    place = next(number for number, (found, _) in enumerate(rows) if found == width)
+    is_title = all(2 * found <= width for found, _ in rows[:place])
+    return n_rows, rows[place][1] if is_title else 0
 
 
 def find_encoding(file: Path, named: str | None = None, n_bytes: int | None = None) -> str:

@@ -13,7 +13,7 @@ from src.errors import ParameterError, SourceError
 from src.sources.header import header_names
 from src.sources.kinds import Kind, as_array, as_text, common_kind, kind_of, kind_schema
 
-__all__ = ["MAX_CELLS", "MAX_WORKBOOK_BYTES", "read_workbook"]
+__all__ = ["MAX_CELLS", "MAX_WORKBOOK_BYTES", "count_title_rows", "read_workbook"]
 
 MAX_WORKBOOK_BYTES = 1 << 31
 """Bytes that a workbook may hold unpacked."""
@@ -22,6 +22,7 @@ MAX_CELLS = 60_000_000
 """Cells that the used area of a sheet may span, empty ones too; each takes 24 bytes to read."""
 
 _CHUNK = 1 << 20
+_TOP_ROWS = 50
 _PLACE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
 _LONGEST_PLACE = 16
 _BROKEN = (
@@ -35,7 +36,7 @@ _BROKEN = (
 )
 
 
-def read_workbook(file: Path, sheet: str | None) -> pa.Table:
+def read_workbook(file: Path, sheet: str | None, skip_lines: int = 0) -> pa.Table:
     """Read a sheet of an Excel workbook.
 
     Numbers, times and flags keep their type; a formula gives the value it had when the workbook
@@ -48,6 +49,8 @@ def read_workbook(file: Path, sheet: str | None) -> pa.Table:
         An ``.xlsx`` file.
     sheet : str, optional
         Name of the sheet; else the first.
+    skip_lines : int, default 0
+        Rows above the header, counted from the first that is not empty.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def read_workbook(file: Path, sheet: str | None) -> pa.Table:
         If it is no workbook, locked, broken, or unpacks beyond the bounds of this module.
     """
     _check_sizes(file)
-    cells = _read_cells(file, sheet)
+    cells = _read_cells(file, sheet)[skip_lines:]
     if not cells:
         raise SourceError(
             f"Expected rows in {file.name}, found an empty sheet; name another in the field sheet."
@@ -71,6 +74,21 @@ def read_workbook(file: Path, sheet: str | None) -> pa.Table:
     schema = kind_schema(kinds)
     arrays = [as_array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
+
+
+def count_title_rows(file: Path, sheet: str | None = None) -> int:
+    """Count the rows of title above the header: those with less than half of the columns filled.
+
+    Raises
+    ------
+    ParameterError, SourceError
+        As `read_workbook` does.
+    """
+    _check_sizes(file)
+    filled = [sum(kind_of(cell) is not None for cell in row) for row in _read_cells(file, sheet)]
+    most = max(filled[:_TOP_ROWS], default=0)
+    header = (number for number, n in enumerate(filled[:_TOP_ROWS]) if 2 * n > most)
+    return next(header, 0)
 
 
 def _column_kind(values: tuple[Any, ...]) -> Kind | None:

@@ -100,6 +100,12 @@ def test_a_map_of_nothing_says_so(tables):
     assert axes.get_title("left") == "No column that may be empty has a value"
 
 
+def test_a_map_without_a_gap_says_so(tables):
+    missing = gaps.missing_by_month(tables).assign(missing_share=0.0)
+    axes = plots.plot_missing_map(missing)
+    assert axes.get_title("left") == "Whatever is filled at all is filled in every row"
+
+
 def judged(raw_rows, stores, rules):
     rows = raw_rows(
         "orders_raw",
@@ -140,6 +146,22 @@ def test_a_large_store_that_is_little_worse_than_usual_is_no_offender(raw_rows):
     rules = [None] * 1100 + ["missing_id"] * 900 + ["missing_id"] * 800 + [None] * 1200
     tables, steps = judged(raw_rows, ["large"] * 2000 + [None] * 2000, rules)
     assert gaps.find_offenders(tables, steps).empty
+
+
+def test_of_what_cannot_be_read_only_the_form_is_told(raw_rows):
+    notes = ["paid=ann@web.de; at=soon", "paid=bea@web.de; at=soon", "_ragged=5 fields; paid=ann"]
+    notes += ["größe=Ünal 12"]
+    rows = raw_rows("orders_raw", *({"unreadable": note} for note in [*notes, *[None] * 196]))
+    refused = rows.mutate(
+        rule=ibis.ifelse(rows["unreadable"].notnull(), "unreadable_value", ibis.null("string"))
+    )
+    steps = pd.DataFrame({"raw_table": ["orders_raw"], "n_before": [200], "n_rejected": [4]})
+    found = gaps.find_offenders({"orders_raw": refused}, steps)
+    assert found[["by", "value", "n_rejected"]].values.tolist() == [
+        ["form", "paid=aaa@aaa.aa; aa=aaaa", 2],
+        ["form", "_ragged=5 fields", 1],
+        ["form", "größe=aaaa 99", 1],
+    ]
 
 
 def test_nothing_refused_means_no_offender(raw_rows):

@@ -44,6 +44,13 @@ def test_texts_are_read_in_the_forms_of_their_table(orders):
     assert found["discount"].tolist() == [0.0, 0.75, 0.0, 0.0]
 
 
+def test_amounts_beside_their_sign_are_read_and_others_kept_aside(orders):
+    texts = TEXTS | {"paid": ["1,10 €", "€ 1.002,20", "$3,30", "4"]}
+    found = orders(texts=texts, amount_signs=["€"])
+    assert found["line_value"].fillna(-1).tolist() == [1.1, 1002.2, -1, 4.0]
+    assert "paid=$3,30" in found["unreadable"][2]
+
+
 def test_what_cannot_be_read_is_kept_with_its_column(orders):
     notes = orders(missing=["n/a"])["unreadable"]
     assert notes.isna().tolist() == [True, True, False, False]

@@ -1,11 +1,13 @@
 import datetime as dt
 
 import ibis
+from matplotlib.colors import to_hex
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from src.data import plots, quality
+from src.figure import ACCENT, BAD, MUTED
 
 
 def _day(year, month, day):
@@ -169,6 +171,26 @@ def test_the_weeks_name_the_thin_ones(tables):
     message = "None of the 2 whole weeks holds less than half the usual order lines"
     assert figure.get_suptitle() == message
     assert figure.axes[0].get_ylabel() == "order lines per week"
+
+
+def test_a_thin_week_stands_out_and_an_empty_table_has_no_panel():
+    weeks = pd.DataFrame(
+        {
+            "week_at": pd.date_range("2024-01-01", periods=5, freq="W-MON"),
+            "n_orders": [3, 10, 4, 10, 10],  # half of the usual is 5; the first is not whole
+            "n_customers": [3, 9, 4, 9, 9],
+            "n_events": [0, 0, 0, 0, 0],
+            "n_exposures": [0, 1, 0, 0, 0],
+            "is_whole": [False, True, True, True, True],
+        }
+    )
+    figure = plots.plot_weeks(weeks)
+    assert figure.get_suptitle().startswith("1 of the 4 whole weeks holds less")
+    labels = [axes.get_ylabel() for axes in figure.axes]
+    assert labels[-1] == "past contacts begun per week"
+    assert len(labels) == 3
+    colors = [to_hex(bar.get_facecolor()) for bar in figure.axes[0].patches]
+    assert colors == [MUTED, ACCENT, BAD, ACCENT, ACCENT]
 
 
 def test_sources_show_what_is_only_registered():

@@ -148,6 +148,35 @@ def test_a_number_is_read_with_its_decimal_sign(read, text, point, comma):
     assert read([text], lambda column: read_number(column, "comma")) == [comma]
 
 
+SIGNED = {  # text | with a decimal point | with a decimal comma
+    "before": ("$1,234.50", 1234.5, None),
+    "behind": ("1.234,50 €", None, 1234.5),
+    "a code": ("EUR 12", 12.0, 12.0),
+    "a code behind, with a narrow blank": ("12\u202fEUR", 12.0, 12.0),
+    "a sign with a point": ("Fr. 5.20", 5.2, None),
+    "minus before the sign": ("-$5", -5.0, -5.0),
+    "minus behind the sign": ("$-5", -5.0, -5.0),
+    "minus and blanks": ("- $ 5", -5.0, -5.0),
+    "none": ("12.5", 12.5, None),
+    "another currency": ("£5", None, None),
+    "the longer of two": ("US$5", 5.0, 5.0),
+    "on both sides": ("$5$", None, None),
+    "within": ("1$2", None, None),
+    "two signs of minus": ("-$-5", None, None),
+    "the sign alone": ("$", None, None),
+    "other case": ("eur 5", None, None),
+    "brackets": ("($5)", None, None),
+    "a power": ("$1e3", 1000.0, 1000.0),
+}
+
+
+@pytest.mark.parametrize(("text", "point", "comma"), SIGNED.values(), ids=SIGNED)
+def test_a_named_sign_of_currency_may_stand_beside_a_number(read, text, point, comma):
+    signs = ["$", "US$", "€", "EUR", "Fr."]
+    assert read([text], lambda column: read_number(column, "point", signs)) == [point]
+    assert read([text], lambda column: read_number(column, "comma", signs)) == [comma]
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [("Yes", True), ("0", False), (" t ", True), ("FALSE", False), ("ja", None), ("", None)],

@@ -106,6 +106,11 @@ BAD_ROWS = [
     ("rates_raw", {"rate": None}, "unreadable_number"),
     ("rates_raw", {"rate": INF}, "unreadable_number"),
     ("rates_raw", {"rate": 0.0}, "impossible_rate"),
+    ("rates_raw", {"currency": "US\x00"}, "unreadable_text"),
+    ("events_raw", {"campaign_id": "k\x00"}, "unreadable_text"),
+    ("exposures_raw", {"action": "\x07"}, "unreadable_text"),
+    *[(name, {"unreadable": "_ragged=a;b"}, "ragged_row") for name in SOUND],
+    *[(name, {"unreadable": "x=a lot"}, "unreadable_value") for name in SOUND],
 ]
 GOOD_ROWS = [
     ("orders_raw", {}),
@@ -171,6 +176,18 @@ def test_a_second_line_of_the_same_number_is_refused(judge_rows):
         "duplicate_key",
         None,
     ]
+
+
+def test_every_rule_of_every_table_is_tried_here():
+    known = {
+        (name, rule.name)
+        for name, rules in build_rules("2000-01-01", "2024-12-31").items()
+        for rule in rules
+    }
+    poisoned = {(name, rule) for name, _, rule in BAD_ROWS}
+    # a test account and a repeat are told by other rows, so they have tests of their own below
+    others = {rule for _, rule in known - poisoned}
+    assert others == {"test_account", "duplicate_key", "duplicate_row"}
 
 
 DEDUPE = {"rules_on": ["orders_raw.duplicate_row"]}
@@ -247,6 +264,7 @@ def test_a_refused_row_does_not_stand_for_its_repeat(judge_rows):
         ("products_raw", {"department": "COFFEE"}),
         ("customers_raw", {"age_band": "35-44"}),
         ("exposures_raw", {"action": "letter"}),
+        ("rates_raw", {"rate": 0.9}),
     ],
 )
 def test_a_second_row_of_the_same_key_is_refused(judge_rows, name, change):

@@ -84,6 +84,55 @@ def test_columns_of_persons_that_would_be_landed_for_nothing_are_told(shop, tmp_
     assert only(path).personal == ["E-Mail", "Vorname"]
 
 
+def told_by_check(path: str) -> str:
+    answer = CliRunner().invoke(app, ["source", "check", path])
+    assert answer.exit_code == 0, answer.output
+    return " ".join(answer.output.split())
+
+
+def test_it_is_said_where_columns_of_persons_stay(shop, tmp_path):
+    frame = pd.read_csv(tmp_path / "orders.csv", dtype="str").assign(Email="ann@web.de")
+    frame.to_csv(tmp_path / "orders.csv", index=False)
+    assert "Email: of persons, and not used; not kept either" in told_by_check(shop())
+    frame.to_parquet(tmp_path / "orders.parquet")
+    told = told_by_check(shop({"file": "orders.parquet"}))
+    assert "not used; they stay in the file where it lies" in told
+
+
+def test_the_form_of_what_cannot_be_read_is_shown(shop, tmp_path):
+    rows = [f"{n},c{n},a,2024-01-02,1,($1{n}.50)," for n in range(3)]
+    rows += [f"{n},c{n},a,2024-01-02,1,$1{n}.50," for n in range(3, 9)]
+    (tmp_path / "orders.csv").write_text("\n".join([ORDERS.splitlines()[0], *rows]) + "\n")
+    told = told_by_check(shop({"amount_signs": ["$"]}))
+    assert "line_value: what cannot be read has a form such as ($99.99)" in told
+    source, checks = check_tables(shop())
+    with pytest.raises(SchemaError, match="amount_signs"):
+        check_readable("shop.yaml", source, checks)
+
+
+def test_a_customer_who_stands_for_guests_is_told(shop, tmp_path):
+    def write(buyers, **settings):
+        rows = [f"{n},{buyer},a,2024-01-02,1,2," for n, buyer in enumerate(buyers)]
+        (tmp_path / "orders.csv").write_text("\n".join([ORDERS.splitlines()[0], *rows]) + "\n")
+        return only(shop(settings)).crowd
+
+    people = [f"kd-{n}" for n in range(90)]
+    assert write(["Guest", *people]).value == "Guest"  # a known word is shown
+    crowd = write(["kd-0"] * 10 + people)
+    assert (crowd.value, crowd.n) == ("aa-9", 11)  # of others only the form is
+    assert write(["kd-0"] * 10 + people, missing=["kd-0"]) is None
+    assert write(["kd-0"] * 8 + people) is None  # nine rows
+    assert write(["kd-0"] * 20 + ["kd-1"] * 5 + people) is None  # 21 against 6
+
+
+def test_pieces_below_zero_are_returns_and_no_sentinel(shop, tmp_path):
+    rows = [f"{n},c{n},a,2024-01-02,{(1, 2, 3, 4, -1)[n % 5]},2," for n in range(100)]
+    (tmp_path / "orders.csv").write_text("\n".join([ORDERS.splitlines()[0], *rows]) + "\n")
+    found = only(shop())
+    assert (found.n_returns, found.sentinels) == (20, [])
+    assert "20 rows with pieces below zero; they are taken as returns" in told_by_check(shop())
+
+
 def test_what_a_run_will_do_without_is_told(shop):
     source = read_source(shop())
     told = without(source)

@@ -8,8 +8,9 @@ from src.errors import ParameterError
 from src.inspection.check import check_readable, check_tables
 from src.inspection.column_names import CONCEPTS, concepts_of, plain_name
 from src.inspection.guess import draft_source
-from src.inspection.value_forms import guess_currency, guess_numbers, guess_times
+from src.inspection.value_forms import guess_currency, guess_numbers, guess_signs, guess_times
 from src.sources.config import read_source
+from src.sources.text_form import count_title_lines
 
 RETAIL = """InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 536365,85123A,WHITE HOLDER,6,2010-12-01 08:26:00,2.55,17850,United Kingdom
@@ -271,3 +272,93 @@ def test_people_are_no_table_since_tables_are_landed(tmp_path):
     assert "customers_raw" not in yaml.safe_load(draft)["tables"]
     assert yaml.safe_load(draft)["people"]["file"] == "kunden.csv"
     assert "  # country: TODO" in draft
+
+
+MESSY = """Report of 2024-01-02
+
+Order Ref;Client;E-mail;Item code;Item;Qty;Date of sale;Total incl. VAT
+#1;C1;ann@web.de;SKU-1;Mug;2;12/31/2023 10:15;$1,250.50
+#2;guest;;SKU-2;Pot;1;01/13/2024 09:00;$3.20
+"""
+
+
+def test_an_export_as_people_save_it_needs_only_its_currency(tmp_path):
+    draft, source = draft_of(tmp_path, MESSY)
+    assert re.search("# currency: TODO.*which bear \\$", draft)
+    orders = source["tables"]["orders_raw"]
+    assert orders["file"] == {"path": "export.csv", "skip_lines": 2}
+    assert (orders["times"], orders["amount_signs"]) == (["mdy"], ["$"])
+    assert orders["columns"] == {
+        "order_id": "Order Ref",
+        "customer_id": "Client",
+        "product_id": "Item code",
+        "quantity": "Qty",
+        "ordered_at": "Date of sale",
+        "line_value": "Total incl. VAT",
+    }
+    assert source["tables"]["products_raw"]["columns"]["product_name"] == "Item"
+    assert source["missing"] == ["guest"]
+    draft, _ = draft_of(tmp_path, MESSY, currency="USD")
+    assert passes(tmp_path, draft)
+    source, checks = check_tables(str(tmp_path / "draft.yaml"))
+    check_readable("draft.yaml", source, checks)
+    read = checks[0].columns.set_index("raw_column")
+    assert read["unreadable_share"].sum() == 0
+    assert read.loc["line_value", "examples"] == "1250.5 | 3.2"
+    assert read.loc["customer_id", "missing_share"] == 0.5
+
+
+def test_a_table_of_two_columns_and_one_of_one_have_no_title(tmp_path):
+    for text in ("a,b\n1,2\n3,4\n", "a\n1\n2\n", "a,b,c\n1,2\n3,4\n5,6\n"):
+        (tmp_path / "t.csv").write_text(text)
+        assert count_title_lines(tmp_path / "t.csv") == 0
+
+
+def test_a_time_of_no_known_name_is_told_by_its_values(tmp_path):
+    text = "order id,customer,sku,qty,total,wann\n1,7,a,1,2.5,31.12.2023\n2,8,b,1,3.5,01.02.2024\n"
+    draft, source = draft_of(tmp_path, text, currency="EUR")
+    assert source["tables"]["orders_raw"]["columns"]["ordered_at"] == "wann"
+    assert re.search("ordered_at: wann +# UNCERTAIN: by its values", draft)
+    assert source["tables"]["orders_raw"]["times"] == ["dmy"]
+    two = text.replace("sku", "seit").replace(",a,", ",2020-01-01,").replace(",b,", ",2020-01-02,")
+    draft, source = draft_of(tmp_path, two, currency="EUR")  # which of the two nobody can tell
+    assert "ordered_at" not in source["tables"]["orders_raw"]["columns"]
+    assert re.search("# ordered_at: TODO", draft)
+
+
+def test_of_several_files_with_orders_the_most_telling_is_taken(tmp_path):
+    (tmp_path / "deliveries.csv").write_text("order id,date\n1,2024-01-31\n")
+    (tmp_path / "orders.csv").write_text(SPANISH)
+    source = yaml.safe_load(draft_source([tmp_path], currency="EUR"))
+    assert source["tables"]["orders_raw"]["file"] == "orders.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "concept"),
+    [
+        ("Total incl. VAT", "line_value"),
+        ("Amount (EUR)", "line_value"),
+        ("Betrag in EUR", "line_value"),
+        ("Gesamtpreis inkl. MwSt.", "line_value"),
+        ("Prix unitaire TTC", "unit_price"),
+        ("Date of the sale", "time"),
+        ("OrderDate", "time"),
+        ("sold_at", "time"),
+        ("ID of customer", "customer_id"),
+        ("Tax", None),
+        ("VAT amount due on receipt of goods", None),
+        ("EUR", None),
+    ],
+)
+def test_words_set_aside_and_their_order_hide_no_column(name, concept):
+    assert concepts_of([name]) == ({concept: name} if concept else {})
+
+
+def test_signs_that_are_no_currency_are_not_taken(tmp_path):
+    assert guess_signs([pd.Series(["5 kg", "6 kg", "x5", "#5", "5%"], dtype="str")]) == []
+    mixed = pd.Series(["€5"] * 60 + ["£5"] * 40, dtype="str")
+    assert guess_signs([mixed]) == ["€", "£"]
+    text = GERMAN.replace("3,20 €", "3,20 £")
+    draft, source = draft_of(tmp_path, text)
+    assert source["tables"]["orders_raw"]["amount_signs"] == ["€"]
+    assert "UNCERTAIN: rows with £ are refused" in draft

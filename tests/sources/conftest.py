@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from src.sources import unpacked, workbooks
 from src.sources.config import Source
 from src.sources.files import land_files
 from src.sources.landed import Landed
@@ -55,6 +56,13 @@ def land_rows(land) -> Callable[..., pa.Table]:
         return pa.concat_tables([pq.read_table(file).select(names) for file in landed.files])
 
     return rows
+
+
+@pytest.fixture
+def small_bounds(monkeypatch):
+    """Bounds that a test reaches in a second."""
+    monkeypatch.setattr(unpacked, "_RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(workbooks, "MAX_WORKBOOK_BYTES", 1 << 22)
 
 
 @pytest.fixture

@@ -151,6 +151,21 @@ BAD_FIELDS = {
         "the secret env/NO_SUCH_DATABASE",
         "set the variable NO_SUCH_DATABASE",
     ),
+    "sign of currency that is a digit": (
+        lambda f: _set(f, amount_signs=["1"]),
+        "at amount_signs.0",
+        "such as $ or EUR",
+    ),
+    "sign of currency that could be a power": (
+        lambda f: _set(f, amount_signs=["e"]),
+        "at amount_signs.0",
+        "the whole sign",
+    ),
+    "table that is no block": (
+        lambda f: _set(f, tables={"orders_raw": "sales"}),
+        "at tables.orders_raw",
+        "name its fields",
+    ),
     "time form unknown": (lambda f: _set(f, times=["american"]), "at times.0", "found 'american'"),
     "one row per what": (
         lambda f: _set(f, tables={"orders_raw": _orders(f) | {"one_per": "sku"}}),

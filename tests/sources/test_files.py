@@ -14,11 +14,14 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from src.errors import SourceError
+from src.inspection.guess import draft_source
 from src.sources.config import Source
 from src.sources.files import land_files, peek_files
 from src.sources.origins import FileOrigin
+from src.sources.workbooks import count_title_rows
 from src.stage import PROJECT_ROOT
 
 ROWS = "order,buyer\n1,a\n2,\n"
@@ -275,3 +278,16 @@ def test_a_kill_at_any_time_leaves_the_whole_or_nothing(shop_folder, land, tmp_p
 
 def _has_draft(folder: Path, n_bytes: int) -> bool:
     return any(draft.stat().st_size >= n_bytes for draft in folder.glob(".*.draft"))
+
+
+def test_rows_of_title_above_a_sheet_are_counted_for_a_draft(workbook, shop_folder, land_rows):
+    head = ["order id", "customer", "sku", "qty", "date", "total"]
+    title = ["Orders of May", *[None] * 5]
+    rows = [title, [None] * 6, head, ["1", "c1", "a", 1, "2024-05-01", 2.5]]
+    workbook("shop.xlsx", Orders=rows)
+    drafted = yaml.safe_load(draft_source([shop_folder / "shop.xlsx"], currency="EUR"))
+    file = drafted["tables"]["orders_raw"]["file"]
+    assert file == {"path": "shop.xlsx", "skip_lines": 2}
+    assert land_rows("shop.xlsx", skip_lines=2)["order id"].to_pylist() == ["1"]
+    workbook("plain.xlsx", Orders=rows[2:])
+    assert count_title_rows(shop_folder / "plain.xlsx") == 0

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.errors import MarketingError, ParameterError, SchemaError, SourceError
-from src.sources import text_files, text_form, unpacked, workbooks
+from src.sources import text_files, text_form
 
 SECRET = "jane-s3cret"  # stands in every file that is refused, and in no message
 HEAD = "order,buyer\n"
@@ -337,7 +337,35 @@ STOPPED = {
         "o.csv",
         {},
         SchemaError,
-        ["Expected 1 field in", "line 2"],
+        ["Expected 1 field in", "line 2", "skip_lines"],
+    ),
+    "lines to skip in what has none": (
+        _jsonl('{"order": 1}'),
+        "o.jsonl",
+        {"skip_lines": 1},
+        ParameterError,
+        ["skip_lines", "o.jsonl", "take it out"],
+    ),
+    "more lines to skip than there are": (
+        _csv(SOUND),
+        "o.csv",
+        {"skip_lines": 9},
+        SourceError,
+        ["blank lines only"],
+    ),
+    "more rows to skip than there are": (
+        _book(["id"], [SECRET]),
+        "o.xlsx",
+        {"skip_lines": 9},
+        SourceError,
+        ["an empty sheet"],
+    ),
+    "a quote never closed below a title": (
+        _csv(f'Orders of May\n\n{HEAD}1,"{SECRET}\n'),
+        "o.csv",
+        {"skip_lines": 2},
+        SchemaError,
+        ["never closed", "line 4"],
     ),
     # --- packed
     "gzip cut short": (
@@ -570,6 +598,18 @@ LANDED = {
         {},
         {"order": ["1", "2"], "buyer": ["a", "b"]},
     ),
+    "a title that is skipped": (
+        _csv("\ufeffOrders of May; 2024\r\n\r\norder;buyer\r\n1;a,b\r\n"),
+        "o.csv",
+        {"skip_lines": 2},
+        {"order": ["1"], "buyer": ["a,b"]},
+    ),
+    "a title of a sheet that is skipped": (
+        _book(["Orders of May", None], [None, None], ["id", "paid"], [1, 2.5]),
+        "o.xlsx",
+        {"skip_lines": 2},
+        {"id": [1.0], "paid": [2.5]},
+    ),
     "mixed line ends": (
         _csv("order,buyer\r\n1,a\n2,b\r3,c"),
         "o.csv",
@@ -747,13 +787,6 @@ LANDED = {
         },
     ),
 }
-
-
-@pytest.fixture
-def small_bounds(monkeypatch):
-    """Bounds that a test reaches in a second."""
-    monkeypatch.setattr(unpacked, "_RATIO_FROM", 1 << 20)
-    monkeypatch.setattr(workbooks, "MAX_WORKBOOK_BYTES", 1 << 22)
 
 
 @pytest.mark.parametrize(("make", "pattern", "form", "kind", "told"), STOPPED.values(), ids=STOPPED)

@@ -22,6 +22,7 @@ AWKWARD = [  # Java ends a line where others do not, and knows other blanks, dig
     *("12\u2028", "2024-03-01\u0085", "2024-03-01\n", "\u00a012", "12\u3000", "1\t2", "\x1f12"),
     *("１２", "1e400", "-1e-99", "1e99", "+0", "-0", "1d", "1f", "0x1p3", "9" * 40, "1_000"),
     *("2024-03-01 10:00:00.1234567", "infinity", "now", "today", "epoch", "2024-02-30Z"),
+    *("$5", "-$ 1,234.50", "12 EUR", "Fr. 1.20", "$5$", "1$2", "-$-5", "£5", "$", "US$5", "Fr5"),
     *("2024-03-01 10:00:00 Europe/Berlin", "12:30", "T12:30", "İ", "ß", "\\", "'", "$1"),
 ]
 TEXTS = [
@@ -76,6 +77,7 @@ TABLES = {
     "exposures_raw": {
         "file": "sales",
         "times": ["unix_ms", "ymd", "mdy"],
+        "amount_signs": ["$", "EUR", "Fr."],
         "columns": {
             "customer_id": "buyer",
             "campaign_id": {"value": "k1"},
