@@ -39,7 +39,7 @@ def plot_rfm_grid(grid: pd.DataFrame) -> Figure:
     ):
         _draw_grid(ax, grid, column)
         ax.set_title(label, fontweight="normal", fontsize=11)
-        ax.set(xlabel="recency score (5: bought last)", ylabel="frequency score (5: most orders)")
+        ax.set(xlabel="recency score (5: most recent)", ylabel="frequency score (5: most orders)")
     return figure
 
 

@@ -156,19 +156,24 @@ def parse_rule(text: str, columns: Collection[str]) -> Rule:
     _check_words(tokens, text, columns)
     _check_brackets(tokens)
     _check_order(tokens)
-    try:
-        tree = sqlglot.parse(text, error_message_context=MAX_CHARACTERS)[0]
-    except ParseError as error:
-        start = len(error.errors[0]["start_context"])
-        raise RuleError(
-            "a complete condition", "a gap or a stray word", start, "mend it there"
-        ) from None
+    tree = _parse(text)
     _check_nodes(tree, text)
     mark_spans(tree, tokens, text)
-    named = sorted({node.name for node in tree.find_all(exp.Column)})
+    named = _column_names(tree, columns)
     if not named:
         raise RuleError("a condition on a column", "no column", 0, "name a column of profiles")
     return Rule(text, tree, tuple(named), tuple(tree.find_all(exp.Quantile)))
+
+
+def _parse(text: str) -> exp.Expression:
+    start = 0
+    try:
+        tree = sqlglot.parse(text, error_message_context=MAX_CHARACTERS)[0]
+    except ParseError as error:
+        tree, start = None, len(error.errors[0]["start_context"])
+    if tree is None:  # also of a lone sign, which the parser takes for nothing at all
+        raise RuleError("a complete condition", "a gap or a stray word", start, "mend it there")
+    return tree
 
 
 def _check_signs(text: str, columns: Collection[str]) -> None:
@@ -288,6 +293,18 @@ def _check_nodes(tree: exp.Expression, text: str) -> None:
     raise RuleError(
         f"at most {_MAX_DEPTH} levels", "more", _first_start(level[0]), "split it in two tags"
     )
+
+
+def _column_names(tree: exp.Expression, columns: Collection[str]) -> list[str]:
+    """Names of columns; the parser takes a word such as `is` for one where a value should be."""
+    nodes = list(tree.find_all(exp.Column))
+    for node in nodes:
+        if node.name not in columns:
+            raise RuleError(
+                "a column of profiles", repr(node.name), _first_start(node),
+                "put a column or a value in its place",
+            )  # fmt: skip
+    return sorted({node.name for node in nodes})
 
 
 def _children(node: exp.Expression) -> Iterator[exp.Expression]:

@@ -136,17 +136,25 @@ def continue_history(
         return _opened(entered, rules, today)
     is_live = history.left_date.isnull() | (history.left_date == today)
     live, closed = history.filter(is_live), history.filter(~is_live)
-    found = live.left_join(changes, _PAIR)
-    left_date = ibis.cases(
-        (found.holds, ibis.null("date")), (~found.holds, today), else_=found.left_date
-    )
-    found = found.select(*_PAIR, "entered_date", "expires_date", left_date=left_date)
-    found = found.filter(found.left_date.isnull() | (found.entered_date < today))
-    still, gone = found.filter(found.left_date.isnull()), found.filter(found.left_date.notnull())
-    still = still.mutate(expires_date=_expiry(still, rules))
-    opened = _opened(entered.anti_join(live, _PAIR), rules, today)
-    parts = (closed, gone, still, opened)
+    touched = _touched(live, changes, today).cache()  # few, and read for each table written
+    opened = _opened(entered.anti_join(touched, _PAIR), rules, today)
+    spells = live.anti_join(changes, _PAIR).union(touched.select(*_COLUMNS))
+    spells = spells.filter(spells.left_date.isnull() | (spells.entered_date < today))
+    holds = spells.left_date.isnull()
+    expires_date = ibis.cases((holds, _expiry(spells, rules)), else_=spells.expires_date)
+    parts = (closed, spells.mutate(expires_date=expires_date), opened.cache())
     return ibis.union(*(part.select(*_COLUMNS) for part in parts))
+
+
+def _touched(live: Table, changes: Table, today: DateValue) -> Table:
+    """Rows whose pair is among the changes, closed or opened again; what is not is carried over."""
+    found = live.inner_join(changes, _PAIR)
+    return found.select(
+        *_PAIR,
+        "entered_date",
+        "expires_date",
+        left_date=ibis.cases((found.holds, ibis.null("date")), else_=today),
+    )
 
 
 def _opened(entered: Table, rules: Iterable[TagRule], today: DateValue) -> Table:

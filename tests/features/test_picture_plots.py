@@ -180,7 +180,9 @@ def overlaps():
 
 def test_overlaps_are_told_from_the_smaller_tag():
     ax = joint_plots.plot_overlaps(overlaps())
-    assert ax.figure.get_suptitle() == "75% of b are a too, against 50% of all customers"
+    assert (
+        ax.figure.get_suptitle() == "75% of those tagged b are a too, against 50% of all customers"
+    )
     assert texts(ax) == ["–", "30%", "75%", "–"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a (50%)", "b (20%)"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a (50)", "b (20)"]

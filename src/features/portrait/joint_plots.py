@@ -140,4 +140,7 @@ def _overlap_message(overlaps: TagOverlaps) -> str:
     pair = pairs.loc[0, ["first", "second"]].tolist()
     first, second = pair if shares.loc[*pair] >= shares.loc[*pair[::-1]] else pair[::-1]
     share = shares.loc[first, second]
-    return f"{share:.0%} of {first} are {second} too, against {usual[second]:.0%} of all customers"
+    return (
+        f"{share:.0%} of those tagged {first} are {second} too, "
+        f"against {usual[second]:.0%} of all customers"
+    )
