@@ -24,6 +24,7 @@ NO_HISTORY = "no_randomised_history"
 CONSTANT_EFFECT = "constant_effect"
 
 _Z_95 = 1.96
+_LEAST_ARM = 50  # the first of five folds has a fifth of it, and a learner needs some
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def fit_uplift(
     min_arm_model: int = 200,
     n_repeats: int = 3,
     n_members: int = 50,
-    max_p: float = 0.05,
+    max_p: float = 0.025,
     learners: Mapping[str, Callable[[], Learner]] | None = None,
 ) -> Uplift:
     """Learn the effects of actions against control, as finely as the history bears.
@@ -114,7 +115,7 @@ def fit_uplift(
         Deals of the customers into five folds.
     n_members : int, default 50
         Resamples of the customers that are learnt from.
-    max_p : float, default 0.05
+    max_p : float, default 0.025
         Chance of calling any customers different where none are, over all learners and actions.
     learners : mapping of str to callable, optional
         Those to try; else all that are installed.
@@ -125,7 +126,7 @@ def fit_uplift(
         return Uplift(tuple(UpliftModel(name, NO_HISTORY, *sizes[name]) for name in actions))
     features = fit_features(rows, columns)
     contacts = build_contacts(rows, known, features.transform(rows))
-    tried = [name for name in known if min(sizes[name]) >= min_arm_model]
+    tried = [name for name in known if min(sizes[name]) >= max(min_arm_model, _LEAST_ARM)]
     learners = available_learners() if learners is None else learners
     learners = available_learners() if learners is None else learners
     comparison = (
