@@ -1,14 +1,21 @@
 """The campaign file: what may be done, what it costs, what it may earn."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 import yaml
 
 from src.errors import ParameterError
 from src.stage import PROJECT_ROOT
 
-__all__ = ["CONTROL", "NONE", "Action", "Campaign", "read_campaign"]
+__all__ = ["CONTROL", "NONE", "Action", "Budget", "Campaign", "read_campaign"]
 
 CONTROL = "control"
 NONE = "none"
@@ -24,9 +31,10 @@ class _Strict(BaseModel):
 
 
 class Action(_Strict):
-    """One thing that may be done for a customer.
+    """One thing that may be done for a customer: a channel, an offer, an hour, a frequency.
 
     Costs and discounts are in shop currency; a share is of the order it is redeemed on.
+    `p_unsubscribe` is an assumption until the ledger knows better.
     """
 
     label: Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -37,6 +45,25 @@ class Action(_Strict):
     discount_value: _Money = 0.0
     minimum_basket_value: _Money = 0.0
     redemption_share: _Share = 0.0
+    p_unsubscribe: _Share = 0.002
+
+
+class Budget(_Strict):
+    """What some of the actions may cost together; all of them where none is named.
+
+    `limit_value` is in shop currency and counts messages and the discounts expected to be
+    redeemed; `max_contacts` counts customers.
+    """
+
+    actions: tuple[_Name, ...] = ()
+    limit_value: _Money | None = None
+    max_contacts: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.limit_value is None and self.max_contacts is None:
+            raise ValueError("a budget needs limit_value, max_contacts or both")
+        return self
 
 
 class Campaign(_Strict):
@@ -51,7 +78,20 @@ class Campaign(_Strict):
     sender_address: str
     postal_address: str
     unsubscribe_url: str
+    lost_value_share: _Share = 0.10
+    """Share of a customer's expected value that goes with the permission to write."""
     actions: Annotated[dict[_Name, Action], Field(min_length=1)]
+    budgets: dict[_Name, Budget] = {}
+    least_shares: dict[str, _Share] = {}
+    """By segment: share of its customers in the experiment who are contacted at least."""
+
+    @model_validator(mode="after")
+    def _budgets_name_actions(self) -> Self:
+        unknown = {name for one in self.budgets.values() for name in one.actions}
+        unknown -= set(self.actions)
+        if unknown:
+            raise ValueError(f"budgets name actions that are not there: {sorted(unknown)}")
+        return self
 
     @property
     def arms(self) -> tuple[str, ...]:
