@@ -17,7 +17,8 @@ from src.ledger import (
 from src.ledger.schema import messages
 
 IDS = ["anna", "bert", "cleo", "dora"]
-SENT_AT = dict(zip(("spring", "fall"), pd.to_datetime(["2024-03-01", "2024-09-01"], utc=True), strict=True))
+MARCH, SEPTEMBER = pd.to_datetime(["2024-03-01", "2024-09-01"], utc=True)
+SENT_AT = {"spring": MARCH, "fall": SEPTEMBER}
 
 
 def send(ledger, campaign_id: str, action: str, ids: list[str]) -> None:
