@@ -7,6 +7,7 @@ __all__ = [
     "LedgerError",
     "MarketingError",
     "ModelRefusedError",
+    "OverlapError",
     "ParameterError",
     "RunLockedError",
     "SchemaError",
@@ -42,6 +43,10 @@ class LeakageError(MarketingError, ValueError):
 
 class ModelRefusedError(MarketingError, RuntimeError):
     """A kept model is not what was written, so nothing of it is read."""
+
+
+class OverlapError(MarketingError, ValueError):
+    """Logged rounds cannot say what another policy would earn."""
 
 
 class RunLockedError(MarketingError, RuntimeError):
