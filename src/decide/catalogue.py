@@ -15,7 +15,7 @@ import yaml
 from src.errors import ParameterError
 from src.stage import PROJECT_ROOT
 
-__all__ = ["CONTROL", "NONE", "Action", "Budget", "Campaign", "read_campaign"]
+__all__ = ["CONTROL", "NONE", "Action", "Campaign", "Spending", "read_campaign"]
 
 CONTROL = "control"
 NONE = "none"
@@ -48,21 +48,27 @@ class Action(_Strict):
     p_unsubscribe: _Share = 0.002
 
 
-class Budget(_Strict):
-    """What some of the actions may cost together; all of them where none is named.
+class Spending(_Strict):
+    """What a campaign must keep; what is left out has no limit.
 
-    `limit_value` is in shop currency and counts messages and the discounts expected to be
-    redeemed; `max_contacts` counts customers.
+    Budgets are in shop currency and count messages and the discounts expected to be redeemed.
+    `channel_budgets` go by channel, `capacities` (customers) by channel or action, `min_shares`
+    by segment: the share of its customers in the experiment who get some action. Of every group
+    of `fairness_by`, a column of `profiles`, the share that gets an action is at least
+    `fairness_floor` of everybody's.
     """
 
-    actions: tuple[_Name, ...] = ()
-    limit_value: _Money | None = None
-    max_contacts: Annotated[int, Field(ge=0)] | None = None
+    total_budget: _Money | None = None
+    channel_budgets: dict[_Name, _Money] = {}
+    capacities: dict[_Name, Annotated[int, Field(ge=0)]] = {}
+    min_shares: dict[str, _Share] = {}
+    fairness_floor: _Share = 0.0
+    fairness_by: _Name | None = None
 
     @model_validator(mode="after")
-    def _has_a_limit(self) -> Self:
-        if self.limit_value is None and self.max_contacts is None:
-            raise ValueError("a budget needs limit_value, max_contacts or both")
+    def _fairness_has_groups(self) -> Self:
+        if self.fairness_floor and self.fairness_by is None:
+            raise ValueError("fairness_floor needs fairness_by, the column that names the groups")
         return self
 
 
@@ -81,17 +87,7 @@ class Campaign(_Strict):
     lost_value_share: _Share = 0.10
     """Share of a customer's expected value that goes with the permission to write."""
     actions: Annotated[dict[_Name, Action], Field(min_length=1)]
-    budgets: dict[_Name, Budget] = {}
-    least_shares: dict[str, _Share] = {}
-    """By segment: share of its customers in the experiment who are contacted at least."""
-
-    @model_validator(mode="after")
-    def _budgets_name_actions(self) -> Self:
-        unknown = {name for one in self.budgets.values() for name in one.actions}
-        unknown -= set(self.actions)
-        if unknown:
-            raise ValueError(f"budgets name actions that are not there: {sorted(unknown)}")
-        return self
+    spending: Spending | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:

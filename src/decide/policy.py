@@ -19,6 +19,7 @@ __all__ = [
     "choose_policy",
     "explore_shares",
     "mix_with_floor",
+    "name_version",
     "thompson_shares",
 ]
 
@@ -73,7 +74,7 @@ def choose_policy(
     .. math:: p_{ia} = m + (1 - k m)\, s_{ia}
 
     with :math:`m` = `min_pscore` and :math:`k` arms. Where no effect is known: pure exploration
-    (`explore_shares`). Budgets come afterwards, in `src.decide.spending`.
+    (`explore_shares`). Limits come afterwards, in `src.decide.spending`.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def choose_policy(
     logger.info("choose_policy: %s, %d of %d only explored", mode, is_explored.sum(), len(profits))
     return Policy(
         mode=mode,
-        version=_version(mode, campaign, shares, profits),
+        version=name_version(mode, campaign, shares, profits),
         probabilities=pd.DataFrame(shares, index=customer_ids, columns=arms),
         profits=pd.DataFrame(profits, index=customer_ids, columns=arms),
         best_arm=pd.Series(np.where(is_explored, "", np.array(arms)[greedy]), index=customer_ids),
@@ -199,6 +200,14 @@ def blend_policies(running: Policy, new: Policy, new_share: float, note: str) ->
     )
 
 
+def name_version(mode: str, campaign: Campaign, *grids: np.ndarray) -> str:
+    """Name a policy by its mode and a hash of the campaign file and the grids given."""
+    digest = hashlib.blake2b(campaign.model_dump_json().encode(), digest_size=6)
+    for grid in grids:
+        digest.update(np.ascontiguousarray(grid.round(6) + 0.0).tobytes())
+    return f"{mode}-{digest.hexdigest()}"
+
+
 def _check_shares(n_arms: int, control: float, ratio: float, minimum: float) -> None:
     if not (0 < minimum and n_arms * minimum <= 1):
         raise ParameterError(
@@ -212,13 +221,6 @@ def _check_shares(n_arms: int, control: float, ratio: float, minimum: float) -> 
             f"min_pscore = {minimum}, found later_ratio {ratio} and control_share {control}, which "
             f"leave an action {least:.3f}; lower one, or raise the other."
         )
-
-
-def _version(mode: str, campaign: Campaign, *grids: np.ndarray) -> str:
-    digest = hashlib.blake2b(campaign.model_dump_json().encode(), digest_size=6)
-    for grid in grids:
-        digest.update(np.ascontiguousarray(grid.round(6) + 0.0).tobytes())
-    return f"{mode}-{digest.hexdigest()}"
 
 
 def _note(is_explored: np.ndarray, control: float, ratio: float, minimum: float) -> str:

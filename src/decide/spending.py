@@ -1,0 +1,234 @@
+"""The policy within budgets, capacities and least shares, with exploration paid from them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from src.decide.budget import Allocation, choose_within_budget
+from src.decide.budget_rows import Candidates, Limits, Rows, build_rows
+from src.decide.catalogue import CONTROL, Campaign, Spending
+from src.decide.estimates import profit_draws, profit_grid, spend_grid
+from src.decide.policy import (
+    EXPLORE,
+    Policy,
+    mix_with_floor,
+    name_version,
+    thompson_shares,
+)
+from src.errors import ParameterError
+
+__all__ = ["build_choices", "keep_limits", "limits_left", "say_prices"]
+
+_CURRENCY = "unit of shop currency"
+
+
+def build_choices(
+    estimates: pd.DataFrame,
+    campaign: Campaign,
+    profiles: pd.DataFrame,
+    segments: pd.DataFrame,
+) -> Candidates:
+    """Lay out who could get what, for `src.decide.budget`.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        From `src.decide.estimates.build_estimates`. An action without an estimate is worth its
+        price of learning, so that it is chosen only where a least share asks for contacts.
+    campaign : Campaign
+        Actions, channel, and the column that names the groups of fairness.
+    profiles : DataFrame
+        One row per customer: `customer_id` and that column.
+    segments : DataFrame
+        One row per customer: `customer_id`, `segment`.
+    """
+    customer_ids = pd.Index(estimates["customer_id"].unique())
+    segment = segments.set_index("customer_id")["segment"].reindex(customer_ids)
+    by = campaign.spending.fairness_by if campaign.spending else None
+    groups = None
+    if by is not None:
+        if by not in profiles.columns:
+            raise ParameterError(
+                f"Expected a column of profiles in spending.fairness_by, found {by!r}; name one "
+                "of those in docs/features.md."
+            )
+        groups = profiles.set_index("customer_id")[by].reindex(customer_ids)
+        groups = groups.astype(object).where(groups.notna(), "unknown").astype(str).to_numpy()
+    return Candidates(
+        profit=profit_grid(estimates, campaign)[0][:, 1:],
+        cost=spend_grid(estimates, campaign)[:, 1:],
+        actions=tuple(campaign.actions),
+        channels=(campaign.channel,) * len(campaign.actions),
+        segments=segment.fillna("no segment").to_numpy(dtype=object),
+        groups=groups,
+    )
+
+
+def keep_limits(
+    policy: Policy,
+    estimates: pd.DataFrame,
+    campaign: Campaign,
+    choices: Candidates,
+    min_pscore: float,
+) -> tuple[Policy, Allocation | None]:
+    r"""Bend a policy so that what it does keeps the campaign's limits in expectation.
+
+    The floor takes :math:`m \sum_{ia} A_{ia}` out of every limit first, since it is paid in any
+    case. Within what is left, expected profit is maximized (`choose_within_budget`): the greedy
+    part. Its prices :math:`\lambda` are charged to every member of the ensemble, so that Thompson
+    sampling explores around the same choice, :math:`\arg\max_a (\pi_{ia}^{(j)} - \lambda^\top
+    A_{ia})`. Where these shares would still use too much, contacts are drawn in by one factor;
+    where they would leave a least share open, they are mixed with the greedy choice. Every limit
+    is linear in the probabilities, so it then holds for their sum. The draw itself scatters
+    around that sum, little within strata.
+
+    Parameters
+    ----------
+    policy : Policy
+        From `choose_policy`, with the same `min_pscore`.
+    estimates : DataFrame
+        What it was chosen by.
+    campaign : Campaign
+        With or without limits; without, the policy stays as it is.
+    choices : Candidates
+        From `build_choices`.
+    min_pscore : float
+        Floor of every arm.
+
+    Returns
+    -------
+    Policy
+    Allocation or None
+        The greedy part, with what every limit is worth; none without limits.
+
+    Raises
+    ------
+    ParameterError
+        If a limit cannot pay for the floor, or the least shares cannot be met.
+    """
+    if campaign.spending is None or not len(policy.profits):
+        return policy, None
+    limits = limits_left(campaign.spending, choices, min_pscore)
+    allocation = choose_within_budget(choices, limits, _CURRENCY)
+    rows = build_rows(choices, limits)
+    greedy = np.eye(len(choices.actions) + 1)[allocation.choice + 1]
+    wanted = _wanted(policy, estimates, campaign, _priced(rows, choices, allocation), min_pscore)
+    shares = mix_with_floor(_within(rows, choices, wanted, greedy), min_pscore)
+    profits = policy.profits.to_numpy()
+    best = np.array([CONTROL, *choices.actions], dtype=object)[allocation.choice + 1]
+    return (
+        replace(
+            policy,
+            version=name_version(policy.mode, campaign, shares, profits),
+            probabilities=policy.probabilities.copy().assign(
+                **dict(zip(policy.probabilities.columns, shares.T, strict=True))
+            ),
+            best_arm=policy.best_arm.where(policy.best_arm.eq(""), best),
+            note=f"{policy.note} All of it keeps the campaign's limits, exploration included.",
+        ),
+        allocation,
+    )
+
+
+def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> Limits:
+    """Give what is left of the limits once every arm has its least probability.
+
+    Raises
+    ------
+    ParameterError
+        If that alone is more than a limit.
+    """
+    n, k = choices.n, len(choices.actions) + 1
+    scale = 1 - k * min_pscore
+    cost = np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
+    channels, actions = np.array(choices.channels), np.array(choices.actions)
+
+    def left(name: str, limit: float, floor_use: float) -> float:
+        if limit < floor_use or scale <= 0:
+            raise ParameterError(
+                f"Expected spending.{name} to pay for keeping every arm at min_pscore = "
+                f"{min_pscore}, which takes {floor_use:,.2f} of its {limit:,.2f}; raise it, or "
+                "lower min_pscore."
+            )
+        return (limit - floor_use) / scale
+
+    total = spending.total_budget
+    return Limits(
+        total_budget=None
+        if total is None
+        else left("total_budget", total, min_pscore * cost.sum()),
+        channel_budgets={
+            name: left(f"channel_budgets.{name}", limit, min_pscore * cost[channels == name].sum())
+            for name, limit in spending.channel_budgets.items()
+        },
+        capacities={
+            name: left(
+                f"capacities.{name}",
+                limit,
+                min_pscore * n * ((channels == name) | (actions == name)).sum(),
+            )
+            for name, limit in spending.capacities.items()
+        },
+        min_shares={
+            name: max(0.0, (share - (k - 1) * min_pscore) / scale)
+            for name, share in spending.min_shares.items()
+        },
+        fairness_floor=spending.fairness_floor,
+    )
+
+
+def _wanted(
+    policy: Policy,
+    estimates: pd.DataFrame,
+    campaign: Campaign,
+    priced: np.ndarray,
+    min_pscore: float,
+) -> np.ndarray:
+    """Shares of arms without the floor: explored customers as they are, others at the prices."""
+    shares = policy.probabilities.to_numpy(dtype=float)
+    shares = (shares - min_pscore) / (1 - shares.shape[1] * min_pscore)
+    if policy.mode == EXPLORE:
+        return shares
+    is_explored = policy.best_arm.eq("").to_numpy()[:, None]
+    return np.where(
+        is_explored, shares, thompson_shares(profit_draws(estimates, campaign) - priced)
+    )
+
+
+def _priced(rows: Rows, choices: Candidates, allocation: Allocation) -> np.ndarray:
+    """Charge what each arm uses of the limits at their prices: customers by arms, control's 0 first."""
+    prices = allocation.limits["price"].to_numpy(dtype=float)
+    by_action = (prices @ rows.by_cost) * choices.cost + prices @ rows.by_count
+    by_action = by_action + (prices @ rows.by_cell)[rows.cell][:, None]
+    return np.hstack([np.zeros((choices.n, 1)), by_action])
+
+
+def _within(rows: Rows, choices: Candidates, wanted: np.ndarray, greedy: np.ndarray) -> np.ndarray:
+    """Draw the wanted shares in until every limit holds."""
+    used, is_cap = _use(rows, choices, wanted), rows.limit >= 0
+    over = is_cap & (used > rows.limit) & (used > 0)
+    factor = float((rows.limit[over] / used[over]).min(initial=1.0))
+    drawn_in = factor * wanted
+    drawn_in[:, 0] = 1 - drawn_in[:, 1:].sum(axis=1)
+    used, sure = _use(rows, choices, drawn_in), _use(rows, choices, greedy)
+    over = used > rows.limit + 1e-9
+    part = np.clip((rows.limit - sure)[over] / (used - sure)[over], 0, 1).min(initial=1.0)
+    return part * drawn_in + (1 - part) * greedy
+
+
+def _use(rows: Rows, choices: Candidates, shares: np.ndarray) -> np.ndarray:
+    """Add up the expected use of each limit by shares of arms."""
+    weights = shares[:, 1:]
+    spent = (weights * choices.cost).sum(axis=0)
+    cells = np.bincount(rows.cell, weights.sum(axis=1), minlength=rows.by_cell.shape[1])
+    return rows.by_cost @ spent + rows.by_count @ weights.sum(axis=0) + rows.by_cell @ cells
+
+
+def say_prices(allocation: Allocation | None) -> str:
+    """Say in Markdown what every limit is worth at the margin."""
+    if allocation is None:
+        return "The campaign has no budget, capacity or least share, so nothing has a price."
+    lines = [f"- {row.words}" for row in allocation.limits.itertuples()]
+    gap = f"No plan within these limits earns over {allocation.gap_share:.2%} more than this one."
+    return "\n".join([*lines, "", gap])
