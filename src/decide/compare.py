@@ -5,7 +5,7 @@ import pandas as pd
 
 from src.decide.catalogue import Campaign
 from src.decide.estimates import profit_draws
-from src.decide.policy import EXPLORE, Policy
+from src.decide.policy import Policy
 from src.decide.rules import is_late_regular
 
 __all__ = ["PLAN", "SURE_PLAN", "compare_policies", "plan_sentence"]
@@ -58,7 +58,7 @@ def _policies(policy: Policy, profiles: pd.DataFrame, actions: list[str]) -> dic
         "an even draw": np.full((n, len(actions)), 1 / (len(actions) + 1)),
         f"{actions[constant]} to late regulars": is_late[:, None] * one[constant],
     }
-    if policy.mode != EXPLORE:
+    if policy.best_arm.ne("").any():
         best = policy.best_arm.to_numpy()[:, None] == np.array(actions, dtype=object)[None, :]
         shares[SURE_PLAN] = best.astype(float)
     return shares | {PLAN: policy.probabilities[actions].to_numpy()}

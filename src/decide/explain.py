@@ -15,7 +15,7 @@ __all__ = [
 ]
 
 HOLDOUT_REASON = "holdout: never contacted by any campaign"
-EXPLORE_REASON = "explores: no randomised history yet"
+EXPLORE_REASON = "explores: no policy has proven itself yet"
 KEEP_LEARNING_REASON = "explores: drawn against the policy to keep learning"
 KEPT_REASON = "drawn before by another policy, and kept"
 

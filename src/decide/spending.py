@@ -1,11 +1,12 @@
 """The policy within budgets, capacities and least shares, with exploration paid from them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from src.decide.budget import Allocation, choose_within_budget
+from src.decide.budget_curve import budget_curve
 from src.decide.budget_rows import Candidates, Limits, Rows, build_rows
 from src.decide.catalogue import CONTROL, Campaign, Spending
 from src.decide.estimates import profit_draws, profit_grid, spend_grid
@@ -18,9 +19,39 @@ from src.decide.policy import (
 )
 from src.errors import ParameterError
 
-__all__ = ["build_choices", "keep_limits", "limits_left", "say_prices"]
+__all__ = [
+    "CURRENCY",
+    "Kept",
+    "build_choices",
+    "charge_actions",
+    "keep_limits",
+    "limits_left",
+    "profit_curve",
+    "say_prices",
+]
 
-_CURRENCY = "unit of shop currency"
+CURRENCY = "unit of shop currency"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A policy that keeps the campaign's limits in expectation.
+
+    Parameters
+    ----------
+    policy : Policy
+    limits : Limits
+        What the greedy part may use: the campaign's limits less what the floor takes.
+    allocation : Allocation or None
+        The greedy part, with what every limit is worth; none without limits.
+    priced : array of shape (n_customers, n_arms)
+        What each arm is charged for its use of the limits; control's 0 first.
+    """
+
+    policy: Policy
+    limits: Limits
+    allocation: Allocation | None
+    priced: np.ndarray
 
 
 def build_choices(
@@ -71,7 +102,7 @@ def keep_limits(
     campaign: Campaign,
     choices: Candidates,
     min_pscore: float,
-) -> tuple[Policy, Allocation | None]:
+) -> Kept:
     r"""Bend a policy so that what it does keeps the campaign's limits in expectation.
 
     The floor takes :math:`m \sum_{ia} A_{ia}` out of every limit first, since it is paid in any
@@ -98,9 +129,7 @@ def keep_limits(
 
     Returns
     -------
-    Policy
-    Allocation or None
-        The greedy part, with what every limit is worth; none without limits.
+    Kept
 
     Raises
     ------
@@ -108,26 +137,27 @@ def keep_limits(
         If a limit cannot pay for the floor, or the least shares cannot be met.
     """
     if campaign.spending is None or not len(policy.profits):
-        return policy, None
+        return Kept(policy, Limits(), None, np.zeros(policy.profits.shape))
     limits = limits_left(campaign.spending, choices, min_pscore)
-    allocation = choose_within_budget(choices, limits, _CURRENCY)
+    allocation = choose_within_budget(choices, limits, CURRENCY)
     rows = build_rows(choices, limits)
     greedy = np.eye(len(choices.actions) + 1)[allocation.choice + 1]
-    wanted = _wanted(policy, estimates, campaign, _priced(rows, choices, allocation), min_pscore)
+    priced = _priced(rows, choices, allocation)
+    wanted = _wanted(policy, estimates, campaign, priced, min_pscore)
     shares = mix_with_floor(_within(rows, choices, wanted, greedy), min_pscore)
-    profits = policy.profits.to_numpy()
-    best = np.array([CONTROL, *choices.actions], dtype=object)[allocation.choice + 1]
-    return (
-        replace(
-            policy,
-            version=name_version(policy.mode, campaign, shares, profits),
-            probabilities=policy.probabilities.copy().assign(
-                **dict(zip(policy.probabilities.columns, shares.T, strict=True))
-            ),
-            best_arm=policy.best_arm.where(policy.best_arm.eq(""), best),
-            note=f"{policy.note} All of it keeps the campaign's limits, exploration included.",
-        ),
-        allocation,
+    bent = _bent(policy, campaign, shares, allocation.choice + 1)
+    return Kept(bent, limits, allocation, priced)
+
+
+def _bent(policy: Policy, campaign: Campaign, shares: np.ndarray, best: np.ndarray) -> Policy:
+    arms = np.array(campaign.arms, dtype=object)
+    frame = pd.DataFrame(shares, policy.profits.index, policy.profits.columns)
+    return replace(
+        policy,
+        version=name_version(policy.mode, campaign, shares, policy.profits.to_numpy()),
+        probabilities=frame,
+        best_arm=policy.best_arm.where(policy.best_arm.eq(""), arms[best]),
+        note=f"{policy.note} All of it keeps the campaign's limits, exploration included.",
     )
 
 
@@ -223,6 +253,20 @@ def _use(rows: Rows, choices: Candidates, shares: np.ndarray) -> np.ndarray:
     spent = (weights * choices.cost).sum(axis=0)
     cells = np.bincount(rows.cell, weights.sum(axis=1), minlength=rows.by_cell.shape[1])
     return rows.by_cost @ spent + rows.by_count @ weights.sum(axis=0) + rows.by_cell @ cells
+
+
+def charge_actions(estimates: pd.DataFrame, kept: Kept) -> pd.Series:
+    """Mean charge of each action: message, loss from unsubscribing, price of what it uses."""
+    costs = (estimates["cost_value"] + estimates["unsubscribe_loss_value"]).groupby(
+        estimates["action"]
+    )
+    priced = pd.Series(kept.priced.mean(axis=0), kept.policy.profits.columns)
+    return costs.mean().add(priced.drop(CONTROL))
+
+
+def profit_curve(choices: Candidates, kept: Kept) -> pd.DataFrame:
+    """Give the profit of the greedy part against its total budget, as from `budget_curve`."""
+    return budget_curve(choices, kept.limits)
 
 
 def say_prices(allocation: Allocation | None) -> str:

@@ -90,7 +90,7 @@ def test_table_keeps_its_contract(campaign):
 
 def test_without_history_every_drawn_arm_explores(campaign):
     decisions, _, _ = decided(campaign, False, ["share", "control", "share", "amount"])
-    assert decisions["reason"].head(4).eq("explores: no randomised history yet").all()
+    assert decisions["reason"].head(4).eq("explores: no policy has proven itself yet").all()
     assert decisions["is_exploration"].tolist() == [True] * 4 + [False] * 2
 
 

@@ -58,8 +58,8 @@ def decided(plan, spending, is_known=True, noise=1.0):
     is_first = np.arange(N) % 2 == 0
     free = choose_policy(estimates, plan, is_first, 0.34, 0.5, FLOOR)
     choices = build_choices(estimates, plan, PROFILES, SEGMENTS)
-    kept, allocation = keep_limits(free, estimates, plan, choices, FLOOR)
-    return free, kept, allocation, spend_grid(estimates, plan)
+    kept = keep_limits(free, estimates, plan, choices, FLOOR)
+    return free, kept.policy, kept.allocation, spend_grid(estimates, plan)
 
 
 def spent(policy, spend) -> float:
