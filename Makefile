@@ -3,10 +3,10 @@ PYTHON ?= python3
 PARAMS ?= params/demo.yaml
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := spark vision embed
+EXTRAS := spark vision embed econml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark vision embed bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark vision embed econml bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -51,6 +51,8 @@ vision: .venv/.vision  ## add what tells the contents of product pictures
 
 embed: .venv/.embed  ## add encoders of texts, for languages with few labels
 
+econml: .venv/.econml  ## add the causal forest of EconML to the uplift learners
+
 .venv/.%: $(READY) requirements-%.lock
 	@echo 'Adding $* from requirements-$*.lock ...'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-$*.lock
@@ -61,6 +63,7 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/models.py
 	@$(BIN)/python bench/text.py
 	@$(BIN)/python bench/tags.py
+	@$(BIN)/python bench/uplift.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md

@@ -34,7 +34,7 @@ __all__ = [
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
-_EMPTY_TYPES = {"timestamp": "timestamp('UTC')", "any": "string"} | {
+_EMPTY_TYPES = {"timestamp": "timestamp('UTC')", "floats": "array<float64>", "any": "string"} | {
     name: name for name in ("string", "int64", "float64", "boolean", "date")
 }
 

@@ -122,7 +122,7 @@ def test_an_empty_column_takes_the_type_of_its_contract(tmp_path):
     stage = open_stage("04d_uplift", str(tmp_path))
     scores = pd.DataFrame(
         {"customer_id": ["a"], "action": ["x"], "uplift_value": [None], "lower": [np.nan]}
-    ).assign(upper=None, basis="no_randomised_history")
+    ).assign(upper=None, basis="no_randomised_history", draws=None)
     assert stage.write("uplift_scores", scores) == 1
 
 

@@ -10,6 +10,7 @@ from src.data.columns import (
     date,
     flag,
     real,
+    reals,
     share,
     text,
     time,
@@ -160,12 +161,49 @@ MODELS = (
         (
             CUSTOMER,
             ACTION,
-            value("uplift_value", "Effect on margin per contact; empty if unknown.", True),
+            value(
+                "uplift_value",
+                "Effect on margin minus redeemed discount, before the message's cost, per contact; "
+                "empty if unknown.",
+                True,
+            ),
             value("lower", "Lower end of its interval.", True),
             value("upper", "Upper end of its interval.", True),
-            text("basis", "`t_learner`, `constant_effect` or `no_randomised_history`."),
+            text("basis", "A learner's name, `constant_effect` or `no_randomised_history`."),
+            reals(
+                "draws",
+                "The effect as learnt from resampled customers; the n-th of every row is of the "
+                "n-th resample.",
+                "shop currency",
+                True,
+            ),
         ),
-        ("lower <= upper",),
+        ("lower <= upper", "(uplift_value IS NULL) = (draws IS NULL)"),
+    ),
+    Table(
+        "uplift_kinds",
+        "04d_uplift",
+        "one row per customer and action",
+        ("customer_id", "action"),
+        (
+            CUSTOMER,
+            ACTION,
+            text(
+                "kind",
+                "Likeliest: `persuadable`, `sure_thing`, `lost_cause`, `sleeping_dog`; `unknown`.",
+            ),
+            share("p_kind", "Its probability.", True),
+            share("p_persuadable", "The message earns more than it costs.", True),
+            share("p_sure_thing", "It changes nothing that pays, and the customer buys.", True),
+            share("p_lost_cause", "It changes nothing that pays, and the customer does not.", True),
+            share("p_sleeping_dog", "It loses more than it costs.", True),
+            share("p_baseline", "Probability of an order without a message.", True),
+        ),
+        (
+            "(kind = 'unknown') = (p_kind IS NULL)",
+            "abs(p_persuadable + p_sure_thing + p_lost_cause + p_sleeping_dog - 1) < 1e-9",
+            "p_kind BETWEEN 0 AND 1",
+        ),
     ),
     Table(
         "recommendations",

@@ -15,6 +15,7 @@ __all__ = [
     "date",
     "flag",
     "real",
+    "reals",
     "share",
     "text",
     "time",
@@ -48,6 +49,11 @@ def count(name: str, meaning: str, unit: str = "count") -> Column:
 def real(name: str, meaning: str, unit: str, is_nullable: bool = False) -> Column:
     """Describe a real number."""
     return Column(name, "float64", meaning, unit=unit, is_nullable=is_nullable)
+
+
+def reals(name: str, meaning: str, unit: str, is_nullable: bool = False) -> Column:
+    """Describe a list of real numbers in each row."""
+    return Column(name, "floats", meaning, unit=unit, is_nullable=is_nullable)
 
 
 def value(name: str, meaning: str, is_nullable: bool = False) -> Column:

@@ -10,7 +10,7 @@ from src.errors import SchemaError
 
 __all__ = ["IBIS_TYPES", "Column", "ColumnType", "Table", "check_table"]
 
-ColumnType = Literal["string", "int64", "float64", "boolean", "date", "timestamp", "any"]
+ColumnType = Literal["string", "int64", "float64", "boolean", "date", "timestamp", "floats", "any"]
 
 IBIS_TYPES = {
     "string": dt.String,
@@ -19,6 +19,7 @@ IBIS_TYPES = {
     "boolean": dt.Boolean,
     "date": dt.Date,
     "timestamp": dt.Timestamp,
+    "floats": dt.Array,
     "any": dt.DataType,
 }
 
@@ -30,7 +31,8 @@ class Column:
     Parameters
     ----------
     name, type, meaning : str
-        Type is one of `ColumnType`; a timestamp is in UTC; ``any`` is left to 02_clean.
+        Type is one of `ColumnType`; a timestamp is in UTC; ``floats`` is a list of numbers in
+        each row; ``any`` is left to 02_clean.
     unit : str, optional
         Unit of a number.
     is_nullable : bool, default False

@@ -1,36 +1,13 @@
-"""What an offer gives away: its discount on one basket, and what to expect of it."""
+"""What an offer is expected to give away on orders that come anyway."""
 
-import ibis
 from ibis.expr.types import Table
 import pandas as pd
 
-from src.data.window import days_after, within
-from src.decide.catalogue import Action, Campaign
+from src.data.window import days_after
+from src.decide.catalogue import Campaign
+from src.features.offers import offer_discount, order_baskets
 
 __all__ = ["expected_discounts", "offer_discount", "order_baskets"]
-
-
-def order_baskets(orders: Table, after_date: str, last_date: str) -> Table:
-    """Value of each order of a window: `customer_id`, `order_id`, `ordered_at`, `basket_minor`."""
-    lines = within(orders, "ordered_at", after_date, last_date)
-    return lines.group_by(["customer_id", "order_id"]).agg(
-        ordered_at=lines["ordered_at"].min(),
-        basket_minor=lines["line_value_minor"].sum().cast("int64"),
-    )
-
-
-def offer_discount(action: Action, basket_minor: ibis.Value) -> ibis.Value:
-    """Discount in integer cents if the offer were redeemed on a basket of that many cents.
-
-    A share is cut at its ceiling, an amount at the basket itself; under the minimum basket
-    the offer is worth nothing.
-    """
-    share = (basket_minor * action.discount_share).round().cast("int64")
-    if action.discount_ceiling_value is not None:
-        share = ibis.least(share, _minor(action.discount_ceiling_value))
-    discount = ibis.least(share + _minor(action.discount_value), basket_minor)
-    is_enough = basket_minor >= _minor(action.minimum_basket_value)
-    return ibis.ifelse(is_enough, discount, 0).cast("int64")
 
 
 def expected_discounts(
@@ -79,7 +56,3 @@ def expected_discounts(
         for name, action in campaign.actions.items()
     ]
     return pd.concat(parts).sort_values(["customer_id", "action"], ignore_index=True)
-
-
-def _minor(value: float) -> int:
-    return round(value * 100)

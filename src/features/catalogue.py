@@ -24,7 +24,7 @@ PEERS = "peers"
 _DERIVED = (PROFILE, PEERS)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RESERVED = ("customer_id", "as_of_date")
-_TYPES = tuple(kind for kind in get_args(ColumnType) if kind != "any")
+_TYPES = tuple(kind for kind in get_args(ColumnType) if kind not in ("floats", "any"))
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,15 @@
 
 import logging
 
-import ibis
 from ibis.expr.types import Table
 import numpy as np
 import pandas as pd
 
-from src.data.window import days_after, parse_date, within
+from src.data.window import days_after, parse_date
 from src.decide.catalogue import NONE, Campaign
 from src.decide.history import window_totals
-from src.decide.offers import offer_discount, order_baskets
-from src.measure.profit import profit_minor
+from src.features.offers import redeemed_by_offer
+from src.metrics.profit import profit_minor
 
 __all__ = ["build_outcomes", "matured_days", "redeemed_discounts"]
 
@@ -118,23 +117,10 @@ def redeemed_discounts(
     -------
     array of int, in the order of `assigned`
     """
-    redeemed = within(events, "event_at", after_date, last_date)
-    redeemed = redeemed.filter(
-        (redeemed["campaign_id"] == campaign.campaign_id)
-        & (redeemed["event_type"] == "coupon_redeemed")
+    totals = redeemed_by_offer(
+        orders, events, campaign.campaign_id, campaign.actions, after_date, last_date
     )
-    redeemed = redeemed.select("customer_id", day=redeemed["event_at"].date())
-    largest = order_baskets(orders, after_date, last_date)
-    largest = largest.mutate(day=largest["ordered_at"].date())
-    largest = largest.group_by(["customer_id", "day"]).agg(basket_minor=ibis._.basket_minor.max())
-    baskets = redeemed.join(largest, ["customer_id", "day"])
-    offers = {
-        name: offer_discount(action, baskets["basket_minor"])
-        for name, action in campaign.actions.items()
-    }
-    sums = baskets.select("customer_id", **offers).group_by("customer_id")
-    totals = sums.agg(**{name: ibis._[name].sum().cast("int64") for name in offers}).to_pandas()
-    table = totals.set_index("customer_id").reindex(assigned["customer_id"]).fillna(0)
-    table["control"] = table[list(offers)].max(axis=1)
+    table = totals.reindex(assigned["customer_id"]).fillna(0)
+    table["control"] = table.max(axis=1)
     column = table.columns.get_indexer(assigned["action"])
     return table.to_numpy()[np.arange(len(table)), column].astype(np.int64)

@@ -6,6 +6,7 @@ from src.errors import ParameterError
 
 __all__ = [
     "auuc",
+    "profit_curve",
     "qini_coefficient",
     "qini_curve",
     "uplift_at_k",
@@ -83,6 +84,42 @@ def auuc(
     """
     share, gain = uplift_curve(outcome, is_treated, uplift, weight)
     return float(np.trapezoid(gain, share))
+
+
+def profit_curve(
+    outcome: np.ndarray,
+    is_treated: np.ndarray,
+    uplift: np.ndarray,
+    cost_value: float,
+    weight: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Profit per customer if only the best-ranked share were treated, the messages paid.
+
+    .. math:: \pi(n) = g(n) - c\,\frac{n}{N}
+
+    Parameters
+    ----------
+    outcome, is_treated, uplift, weight
+        As in `uplift_curve`, where :math:`g` is from.
+    cost_value : float
+        Cost :math:`c` of treating one customer, unit of `outcome`.
+
+    Returns
+    -------
+    share : array of shape (n_points,), in [0, 1]
+    profit : array of shape (n_points,)
+        Unit of `outcome`; where it is highest is the share to treat.
+
+    Examples
+    --------
+    >>> share, profit = profit_curve(
+    ...     np.array([3.0, 1.0, 1.0, 1.0]), np.array([1, 0, 1, 0]), np.array([2.0, 2, 0, 0]), 0.4
+    ... )
+    >>> profit
+    array([0. , 0.8, 0.6])
+    """
+    share, gain = uplift_curve(outcome, is_treated, uplift, weight)
+    return share, gain - cost_value * share
 
 
 def qini_curve(

@@ -1,36 +1,28 @@
 """What a message changes, learnt from past contacts that were drawn at random."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import logging
 
-import lightgbm
 import numpy as np
 import pandas as pd
 
-from src.metrics.intervals import Interval, bootstrap_interval
-from src.metrics.uplift import auuc, qini_coefficient
-from src.models.design import Design, fit_design
+from src.metrics.intervals import Interval
+from src.metrics.uplift_heterogeneity import calibrate_effects, effect_slope
+from src.models.uplift_comparison import Comparison, choose_champion, compare_learners
+from src.models.uplift_contacts import Contacts, Features, build_contacts, fit_features
+from src.models.uplift_effects import mean_effect
+from src.models.uplift_ensemble import Ensemble, fit_ensemble
 from src.models.uplift_history import CONTROL
+from src.models.uplift_learners import Learner, available_learners
 
-__all__ = [
-    "CONSTANT_EFFECT",
-    "NO_HISTORY",
-    "T_LEARNER",
-    "UpliftModel",
-    "estimate_effect",
-    "fit_uplift",
-    "predict_uplift",
-]
+__all__ = ["CONSTANT_EFFECT", "NO_HISTORY", "Uplift", "UpliftModel", "fit_uplift", "predict_uplift"]
 
 logger = logging.getLogger(__name__)
 
 NO_HISTORY = "no_randomised_history"
 CONSTANT_EFFECT = "constant_effect"
-T_LEARNER = "t_learner"
 
-_N_FOLDS = 5
-_N_MEMBERS = 20
 _Z_95 = 1.96
 
 
@@ -41,22 +33,17 @@ class UpliftModel:
     Parameters
     ----------
     action, basis : str
-        `basis` is `no_randomised_history`, `constant_effect` or `t_learner`.
+        `basis` is `no_randomised_history`, `constant_effect` or the champion's name.
     n_treated, n_control : int
         Contacts it rests on.
     effect : Interval or None
-        Mean effect on margin per contact: the plain baseline.
-    qini, auuc : Interval or None
-        Of the T-learner's ranking on customers it had not seen; None if it was not tried.
-    held_out : DataFrame or None
-        One row per contact: `outcome_value`, `is_treated`, `weight`, `uplift_value` as predicted
-        for customers not learnt from.
-    slope : float
-        Share of the predicted differences between customers that held-out customers bear out,
-        0-1; differences are drawn in by it.
-    design : Design or None
-    members : tuple
-        Pairs of regressions (treated, control), each with its own centre and mean effect.
+        Mean effect per contact: the plain baseline.
+    learners : DataFrame or None
+        Its rows of the comparison; None if no learner was tried.
+    calibration : DataFrame or None
+        Predicted and realised effect by tenths, of the learner with the highest t.
+    best : str or None
+        That learner, champion or not.
     """
 
     action: str
@@ -64,232 +51,151 @@ class UpliftModel:
     n_treated: int = 0
     n_control: int = 0
     effect: Interval | None = None
-    qini: Interval | None = None
-    auuc: Interval | None = None
-    held_out: pd.DataFrame | None = None
-    slope: float = 0.0
-    design: Design | None = None
-    members: tuple = ()
+    learners: pd.DataFrame | None = None
+    calibration: pd.DataFrame | None = None
+    best: str | None = None
+
+
+@dataclass(frozen=True)
+class Uplift:
+    """What was learnt of all actions, and what predicts.
+
+    Parameters
+    ----------
+    models : tuple of UpliftModel
+        One per action, in the order asked for.
+    contacts : Contacts or None
+        History of the actions that have one.
+    comparison : Comparison or None
+        Of the learners, where there was enough history to try them.
+    features : Features or None
+    ensemble : Ensemble or None
+    """
+
+    models: tuple[UpliftModel, ...]
+    contacts: Contacts | None = None
+    comparison: Comparison | None = None
+    features: Features | None = None
+    ensemble: Ensemble | None = None
 
 
 def fit_uplift(
     rows: pd.DataFrame,
-    action: str,
+    actions: Sequence[str],
     columns: tuple[str, ...],
     seed: int,
     min_arm: int = 50,
     min_arm_model: int = 200,
-) -> UpliftModel:
-    """Learn the effect of one action against control, as finely as the history bears.
+    n_repeats: int = 3,
+    n_members: int = 50,
+    max_p: float = 0.05,
+    learners: Mapping[str, Callable[[], Learner]] | None = None,
+) -> Uplift:
+    """Learn the effects of actions against control, as finely as the history bears.
 
     Fewer than `min_arm` contacts in either arm: nothing. Fewer than `min_arm_model`: the mean
-    effect for everybody. Else a T-learner (one regression per arm) is tried on held-out folds of
-    customers, and used only if the interval of its Qini coefficient lies above 0: only then are
-    customers known to differ in what a message does to them.
+    effect for everybody. Else all learners are tried on customers they had not seen, and the
+    best is used only if customers are known to differ in what the action does to them; else
+    the mean effect again.
 
     Parameters
     ----------
     rows : DataFrame
         As from `src.models.uplift_history.build_uplift_rows`.
-    action : str
-        Compared with control in those campaigns that tried it.
+    actions : sequence of str
+        Each is compared with control in those campaigns that tried it.
     columns : tuple of str
         Profile columns that may be features.
     seed : int
-        Of folds, resampling and trees.
+        Of folds, resampling and learners.
     min_arm, min_arm_model : int
         See above.
-
-    Returns
-    -------
-    UpliftModel
-
-    References
-    ----------
-    .. Künzel, S. et al. (2019). Metalearners for estimating heterogeneous treatment effects using
-       machine learning. PNAS 116(10).
+    n_repeats : int, default 3
+        Deals of the customers into five folds.
+    n_members : int, default 50
+        Resamples of the customers that are learnt from.
+    max_p : float, default 0.05
+        Chance of calling any customers different where none are, over all learners and actions.
+    learners : mapping of str to callable, optional
+        Those to try; else all that are installed.
     """
-    tried = _rows_of(rows, action)
-    is_treated = (tried["action"] == action).to_numpy()
-    n_treated, n_control = int(is_treated.sum()), int((~is_treated).sum())
-    logger.info("fit_uplift %s: %d treated, %d control contacts", action, n_treated, n_control)
-    if min(n_treated, n_control) < max(min_arm, 2):
-        return UpliftModel(action, NO_HISTORY, n_treated, n_control)
-    effect = estimate_effect(tried, action, seed)
-    if min(n_treated, n_control) < min_arm_model:
-        return UpliftModel(action, CONSTANT_EFFECT, n_treated, n_control, effect)
-    return _try_learner(tried, is_treated, action, columns, effect, seed)
+    sizes = {action: _arm_sizes(rows, action) for action in actions}
+    known = [action for action in actions if min(sizes[action]) >= max(min_arm, 2)]
+    if not known:
+        return Uplift(tuple(UpliftModel(name, NO_HISTORY, *sizes[name]) for name in actions))
+    features = fit_features(rows, columns)
+    contacts = build_contacts(rows, known, features.transform(rows))
+    tried = [name for name in known if min(sizes[name]) >= min_arm_model]
+    learners = available_learners() if learners is None else learners
+    learners = available_learners() if learners is None else learners
+    comparison = (
+        compare_learners(contacts.only(tried), learners, seed, n_repeats) if tried else None
+    )
+    found = {name: choose_champion(comparison.table, name, max_p) for name in tried}
+    champions = {name: champion for name, champion in found.items() if champion}
+    logger.info("fit_uplift: %d contacts, champions %s", len(contacts), champions)
+    ensemble = fit_ensemble(contacts, comparison, champions, learners, seed, n_members)
+    models = [
+        _model(
+            contacts,
+            comparison,
+            name,
+            sizes[name],
+            champions.get(name, CONSTANT_EFFECT),
+            seed,
+        )
+        if name in known
+        else UpliftModel(name, NO_HISTORY, *sizes[name])
+        for name in actions
+    ]
+    return Uplift(tuple(models), contacts, comparison, features, ensemble)
 
 
-def _rows_of(rows: pd.DataFrame, action: str) -> pd.DataFrame:
-    """Contacts of the action and of control, in the campaigns that tried the action."""
-    campaigns = rows.loc[rows["action"] == action, "campaign_id"].unique()
-    chosen = rows["campaign_id"].isin(campaigns) & rows["action"].isin([action, CONTROL])
-    return rows[chosen].reset_index(drop=True)
+def _arm_sizes(rows: pd.DataFrame, action: str) -> tuple[int, int]:
+    """Contacts of the action, and of control in the campaigns that tried it."""
+    is_action = rows["action"] == action
+    campaigns = rows.loc[is_action, "campaign_id"].unique()
+    is_control = (rows["action"] == CONTROL) & rows["campaign_id"].isin(campaigns)
+    return int(is_action.sum()), int(is_control.sum())
 
 
-def estimate_effect(rows: pd.DataFrame, action: str, seed: int) -> Interval:
-    r"""Mean effect of an action against control, weighted by how it was drawn (Hájek).
-
-    .. math:: \hat\tau = \frac{\sum_{i: a} y_i / p_i}{\sum_{i: a} 1 / p_i}
-              - \frac{\sum_{i: c} y_i / p_i}{\sum_{i: c} 1 / p_i}
-
-    Parameters
-    ----------
-    rows : DataFrame
-        One row per contact: `customer_id`, `action`, `pscore`, `outcome_value`.
-    action : str
-        The rest must be control.
-    seed : int
-        Of the bootstrap over customers, who keep all their contacts.
-
-    Returns
-    -------
-    Interval
-        Unit of the outcome, level 95 %, `n` customers.
-    """
-    treated = (rows["action"] == action).to_numpy(float)
-    weight = 1 / rows["pscore"].to_numpy(float)
-    outcome = rows["outcome_value"].to_numpy(float)
-    parts = {
-        "y_t": weight * treated * outcome,
-        "n_t": weight * treated,
-        "y_c": weight * (1 - treated) * outcome,
-        "n_c": weight * (1 - treated),
-    }
-    sums = pd.DataFrame(parts).groupby(rows["customer_id"].to_numpy(), sort=True).sum()
-    return bootstrap_interval(_difference, sums.to_numpy(), seed=seed)
-
-
-def _difference(sums: np.ndarray) -> float:
-    y_t, n_t, y_c, n_c = sums.sum(axis=0)
-    return float(y_t / n_t - y_c / n_c) if n_t > 0 and n_c > 0 else float("nan")
-
-
-def _try_learner(
-    rows: pd.DataFrame,
-    is_treated: np.ndarray,
+def _model(
+    contacts: Contacts,
+    comparison: Comparison | None,
     action: str,
-    columns: tuple[str, ...],
-    effect: Interval,
+    sizes: tuple[int, int],
+    basis: str,
     seed: int,
 ) -> UpliftModel:
-    design = fit_design(rows, columns)
-    X, y = design.transform(rows), rows["outcome_value"].to_numpy(float)
-    weight = 1 / rows["pscore"].to_numpy(float)
-    customers = pd.factorize(rows["customer_id"], sort=True)[0]
-    rng = np.random.default_rng(seed)
-    predicted = _predict_held_out(X, y, is_treated, customers, rng)
-    arrays = (y, is_treated, predicted, weight)
-    qini = _interval(qini_coefficient, arrays, seed)
-    is_used = qini.lower > 0
-    names = ("outcome_value", "is_treated", "uplift_value", "weight")
-    return UpliftModel(
-        action,
-        T_LEARNER if is_used else CONSTANT_EFFECT,
-        int(is_treated.sum()),
-        int((~is_treated).sum()),
-        effect,
-        qini,
-        _interval(auuc, arrays, seed),
-        pd.DataFrame(dict(zip(names, arrays, strict=True))),
-        _slope(*arrays),
-        design,
-        _fit_members(X, y, is_treated, weight, customers, rng) if is_used else (),
+    effect = mean_effect(contacts, contacts.actions.index(action), seed)
+    if comparison is None or action not in comparison.contacts.actions:
+        return UpliftModel(action, basis, *sizes, effect)
+    table = comparison.table
+    table = table[table["action"] == action].reset_index(drop=True)
+    best = str(table.loc[table["t"].idxmax(), "learner"])
+    calibration = _calibrate(comparison, action, best, effect.estimate)
+    return UpliftModel(action, basis, *sizes, effect, table, calibration, best)
+
+
+def _calibrate(comparison: Comparison, action: str, learner: str, effect: float) -> pd.DataFrame:
+    """Predicted against realised effects, the predicted differences scaled as they will be."""
+    contacts = comparison.contacts
+    k = contacts.actions.index(action)
+    rows = contacts.tried[:, k]
+    scores, predicted = comparison.scores[rows, k], comparison.held_out.predicted[learner][rows, k]
+    slope = max(0.0, effect_slope(scores, predicted))
+    return calibrate_effects(
+        scores, effect + slope * (predicted - predicted.mean()), contacts.customer[rows]
     )
 
 
-def _interval(metric: Callable[..., float], arrays: tuple[np.ndarray, ...], seed: int) -> Interval:
-    return bootstrap_interval(metric, *arrays, seed=seed, n_resamples=500)
-
-
-def _predict_held_out(
-    X: np.ndarray,
-    y: np.ndarray,
-    is_treated: np.ndarray,
-    customers: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Predict each customer's effect by regressions that never saw that customer."""
-    fold = rng.permutation(customers.max() + 1)[customers] % _N_FOLDS
-    predicted = np.zeros(len(y))
-    for k in range(_N_FOLDS):
-        seen = fold != k
-        pair = _fit_pair(X[seen], y[seen], is_treated[seen], int(rng.integers(2**31)))
-        predicted[~seen] = _apply_pair(pair, X[~seen])
-    return predicted
-
-
-def _fit_pair(
-    X: np.ndarray, y: np.ndarray, is_treated: np.ndarray, seed: int
-) -> tuple[lightgbm.LGBMRegressor, lightgbm.LGBMRegressor]:
-    return tuple(_regression(len(y), seed).fit(X[arm], y[arm]) for arm in (is_treated, ~is_treated))
-
-
-def _regression(n_rows: int, seed: int) -> lightgbm.LGBMRegressor:
-    """Few shallow trees with large leaves: effects are small beside the noise."""
-    return lightgbm.LGBMRegressor(
-        n_estimators=60,
-        learning_rate=0.05,
-        num_leaves=6,
-        min_child_samples=max(20, n_rows // 40),
-        colsample_bytree=0.7,
-        reg_lambda=5.0,
-        random_state=seed,
-        deterministic=True,
-        force_row_wise=True,
-        n_jobs=1,
-        verbose=-1,
-    )
-
-
-def _apply_pair(pair: tuple, X: np.ndarray) -> np.ndarray:
-    treated, control = pair
-    return treated.predict(X) - control.predict(X)
-
-
-def _slope(
-    y: np.ndarray, is_treated: np.ndarray, predicted: np.ndarray, weight: np.ndarray
-) -> float:
-    """Regress held-out effects on predicted ones (best linear predictor), within 0 and 1."""
-    share = np.where(is_treated, weight, 0) / weight[is_treated].sum()
-    share -= np.where(is_treated, 0, weight) / weight[~is_treated].sum()
-    signal = len(y) * share * (y - y.mean())
-    centred = predicted - predicted.mean()
-    spread = centred @ centred
-    return float(np.clip(signal @ centred / spread, 0, 1)) if spread > 0 else 0.0
-
-
-def _fit_members(
-    X: np.ndarray,
-    y: np.ndarray,
-    is_treated: np.ndarray,
-    weight: np.ndarray,
-    customers: np.ndarray,
-    rng: np.random.Generator,
-) -> tuple:
-    """Fit one pair of regressions on each of some resamples of the customers."""
-    members = []
-    for _ in range(_N_MEMBERS):
-        n_times = np.bincount(rng.integers(0, customers.max() + 1, customers.max() + 1))
-        n_times = np.append(n_times, np.zeros(customers.max() + 1 - len(n_times), dtype=int))
-        index = np.repeat(np.arange(len(y)), n_times[customers])
-        treated = is_treated[index]
-        pair = _fit_pair(X[index], y[index], treated, int(rng.integers(2**31)))
-        means = [
-            np.average(y[index][arm], weights=weight[index][arm]) for arm in (treated, ~treated)
-        ]
-        members.append((pair, float(_apply_pair(pair, X).mean()), float(means[0] - means[1])))
-    return tuple(members)
-
-
-def predict_uplift(models: Sequence[UpliftModel], profiles: pd.DataFrame) -> pd.DataFrame:
+def predict_uplift(uplift: Uplift, profiles: pd.DataFrame) -> pd.DataFrame:
     """Score every customer for every action.
 
     Parameters
     ----------
-    models : sequence of UpliftModel
-        One per action.
+    uplift : Uplift
+        As from `fit_uplift`.
     profiles : DataFrame
         One row per customer, as they stand now.
 
@@ -298,37 +204,32 @@ def predict_uplift(models: Sequence[UpliftModel], profiles: pd.DataFrame) -> pd.
     DataFrame
         One row per customer and action: the columns of `uplift_scores`. `uplift_value` with its
         95 % interval is the effect on margin per contact, shop currency; empty without history.
-        The interval of a T-learner is the spread of regressions on resampled customers.
+        With a champion, the interval is the spread of `draws`: how far the estimate would move
+        with other customers. It does not hold what a learner that draws customers together
+        misses, so it is no promise of coverage for a single customer.
     """
-    tables = []
-    for model in models:
-        table = pd.DataFrame({"customer_id": profiles["customer_id"], "action": model.action})
-        middle, lower, upper = _predict_action(model, profiles)
-        tables.append(
-            table.assign(uplift_value=middle, lower=lower, upper=upper, basis=model.basis)
-        )
+    X = None if uplift.features is None else uplift.features.transform(profiles)
+    tables = [
+        pd.DataFrame({"customer_id": profiles["customer_id"].to_numpy(), "action": model.action})
+        .assign(**_score(uplift, model, X), basis=model.basis)
+        .astype({"draws": "object"})
+        for model in uplift.models
+    ]
     scores = pd.concat(tables, ignore_index=True)
+    scores = scores[["customer_id", "action", "uplift_value", "lower", "upper", "basis", "draws"]]
     return scores.sort_values(["customer_id", "action"], ignore_index=True)
 
 
-def _predict_action(model: UpliftModel, profiles: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    if model.effect is None:
-        ends = (np.nan,) * 3
-    elif model.basis == CONSTANT_EFFECT:
-        ends = (model.effect.estimate, model.effect.lower, model.effect.upper)
+def _score(uplift: Uplift, model: UpliftModel, X: np.ndarray | None) -> dict[str, object]:
+    """Estimate, ends and draws of one action for every row."""
+    if model.effect is None or X is None:
+        return {"uplift_value": np.nan, "lower": np.nan, "upper": np.nan, "draws": None}
+    draws = uplift.ensemble.draw(X, model.action)
+    if model.basis == CONSTANT_EFFECT:
+        middle, ends = model.effect.estimate, (model.effect.lower, model.effect.upper)
     else:
-        return _predict_members(model, profiles)
-    return tuple(np.full(len(profiles), end) for end in ends)
-
-
-def _predict_members(model: UpliftModel, profiles: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    X = model.design.transform(profiles)
-    draws = np.array(
-        [
-            effect + model.slope * (_apply_pair(pair, X) - centre)
-            for pair, centre, effect in model.members
-        ]
-    )
-    differences = draws.mean(axis=0) - np.mean([effect for *_, effect in model.members])
-    middle, half = model.effect.estimate + differences, _Z_95 * draws.std(axis=0, ddof=1)
-    return middle, middle - half, middle + half
+        shift = uplift.ensemble.effects[model.action].mean()
+        middle = model.effect.estimate + draws.mean(axis=1) - shift
+        half = _Z_95 * draws.std(axis=1, ddof=1)
+        ends = (middle - half, middle + half)
+    return {"uplift_value": middle, "lower": ends[0], "upper": ends[1], "draws": draws.tolist()}

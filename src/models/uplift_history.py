@@ -1,11 +1,14 @@
 """Past contacts as an experiment: which were drawn at random, and what came of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ibis.expr.types import Table
+import numpy as np
 import pandas as pd
 
 from src.data.window import days_after, known_by, within
+from src.features.offers import Offer, redeemed_by_offer
+from src.metrics.profit import profit_minor
 
 __all__ = [
     "CONTROL",
@@ -111,11 +114,13 @@ def build_uplift_rows(
     build: Callable[[str], Table],
     randomised: pd.DataFrame,
     orders: Table,
+    events: Table,
     as_of_date: str,
     outcome_days: int,
     margin_share: float,
+    offers: Mapping[str, Offer],
 ) -> pd.DataFrame:
-    """Lay the profile before each contact beside the margin after it.
+    """Lay the profile before each contact beside the profit after it.
 
     Parameters
     ----------
@@ -124,36 +129,74 @@ def build_uplift_rows(
     randomised : DataFrame
         As from `select_randomised`.
     orders : ibis.Table
-        One row per order line: `customer_id`, `ordered_at`, `line_value_minor`.
+        One row per order line: `customer_id`, `order_id`, `ordered_at`, `line_value_minor`.
+    events : ibis.Table
+        One row per event; redemptions of a campaign's offers are found by its name.
     as_of_date : str
         ISO date; nothing after it is read.
     outcome_days : int
         Length of the outcome window, the day of the contact included.
     margin_share : float
-        Margin as a share of order value, 0-1.
+        Margin as a share of the undiscounted price, 0-1.
+    offers : mapping of str to Offer
+        What each action took off a basket when redeemed.
 
     Returns
     -------
     DataFrame
         One row per campaign and customer who had a profile on the day before the contact: the
-        columns of `randomised` and of `profiles`, and `outcome_value`: margin in the window, shop
-        currency, before the cost of message and discount.
+        columns of `randomised` and of `profiles`, and of the window `outcome_value`: margin minus
+        redeemed discount (`src.metrics.profit`), shop currency, before the message's cost, and
+        `has_ordered`.
     """
-    known = known_by(orders, "ordered_at", as_of_date)
+    orders, events = (
+        known_by(table, column, as_of_date)
+        for table, column in ((orders, "ordered_at"), (events, "event_at"))
+    )
     waves = []
     for exposed_date, wave in randomised.groupby("exposed_date", sort=True):
         eve = days_after(exposed_date, -1)
+        last_date = days_after(eve, outcome_days)
         profiles = build(eve).to_pandas()
-        spent = _spend(within(known, "ordered_at", eve, days_after(eve, outcome_days)))
         rows = wave.merge(profiles, on="customer_id", validate="many_to_one")
-        minor = rows["customer_id"].map(spent).fillna(0)
-        waves.append(rows.assign(outcome_value=margin_share * minor / 100.0))
+        spent = _spend(within(orders, "ordered_at", eve, last_date), rows["customer_id"])
+        discount = _redeemed(orders, events, rows, offers, eve, last_date)
+        profit = profit_minor(spent["minor"].to_numpy(), discount, margin_share) / 100.0
+        ordered = spent["n_lines"].to_numpy() > 0
+        waves.append(rows.assign(outcome_value=profit, has_ordered=ordered))
     if not waves:
-        return randomised.assign(outcome_value=pd.Series(dtype=float))
+        nothing = {"outcome_value": pd.Series(dtype=float), "has_ordered": pd.Series(dtype=bool)}
+        return randomised.assign(**nothing)
     rows = pd.concat(waves, ignore_index=True)
     return rows.sort_values(["campaign_id", "customer_id"], ignore_index=True)
 
 
-def _spend(lines: Table) -> pd.Series:
-    totals = lines.group_by("customer_id").agg(minor=lines.line_value_minor.sum().cast("int64"))
-    return totals.to_pandas().set_index("customer_id")["minor"]
+def _spend(lines: Table, customer_ids: pd.Series) -> pd.DataFrame:
+    totals = lines.group_by("customer_id").agg(
+        minor=lines.line_value_minor.sum().cast("int64"), n_lines=lines.count()
+    )
+    totals = totals.to_pandas().set_index("customer_id")
+    return totals.reindex(customer_ids).fillna(0).astype("int64")
+
+
+def _redeemed(
+    orders: Table,
+    events: Table,
+    rows: pd.DataFrame,
+    offers: Mapping[str, Offer],
+    eve: str,
+    last_date: str,
+) -> np.ndarray:
+    """Discount each contact's customer took from that campaign's offers, cents, as in 08.
+
+    A customer who redeemed without having been sent an offer took the dearest.
+    """
+    discount = np.zeros(len(rows), dtype=np.int64)
+    for campaign_id, part in rows.groupby("campaign_id", sort=True):
+        taken = redeemed_by_offer(orders, events, campaign_id, offers, eve, last_date)
+        taken = taken.reindex(part["customer_id"]).fillna(0)
+        taken = taken.assign(**{CONTROL: taken.max(axis=1)})
+        action = part["action"].where(part["action"].isin(offers), CONTROL)
+        columns = taken.columns.get_indexer(action)
+        discount[part.index] = taken.to_numpy()[np.arange(len(part)), columns]
+    return discount

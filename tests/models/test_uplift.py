@@ -4,34 +4,32 @@ import pandas as pd
 import pytest
 
 from src.data.tables import TABLES
-from src.engine import connect
-from src.models.design import DEMOGRAPHICS
-from src.models.uplift import (
-    CONSTANT_EFFECT,
-    NO_HISTORY,
-    T_LEARNER,
-    estimate_effect,
-    fit_uplift,
-    predict_uplift,
+from src.models.uplift import CONSTANT_EFFECT, NO_HISTORY, fit_uplift, predict_uplift
+from src.models.uplift_comparison import BASELINE, choose_champion
+from src.models.uplift_kinds import KINDS, UNKNOWN, describe_kinds, judge_kinds, predict_baseline
+from src.models.uplift_learners import LEARNERS
+from src.models.uplift_plots import plot_calibration, plot_history, plot_kinds, plot_learners
+from src.models.uplift_report import (
+    describe_calibration,
+    describe_effects,
+    describe_learners,
+    record_effects,
+    summarise_effects,
+    summarise_learners,
 )
-from src.models.uplift_history import (
-    build_uplift_rows,
-    describe_history,
-    select_randomised,
-    summarise_history,
-)
-from src.models.uplift_plots import plot_contrasts, plot_effects, plot_imbalance, plot_qini
-from src.models.uplift_report import describe_effects, record_effects, summarise_effects
-from src.models.uplift_selection import (
-    compare_addressed,
-    contrast_campaigns,
-    describe_contrasts,
-    describe_imbalance,
-    standardised_differences,
+from src.models.uplift_words import learner_words
+from tests.models.uplift_worlds import (
+    COLUMNS,
+    constant,
+    draw_world,
+    linear,
+    mixed,
+    sleeping_dogs,
 )
 
-COLUMNS = ("recency_days", "monetary_value", "discount_share")
-EXPOSURES = ["campaign_id", "customer_id", "exposed_at", "action", "is_randomised", "pscore"]
+LINEAR_ONLY = {name: make for name, make in LEARNERS.items() if name.endswith("linear")}
+QUICK = {"n_repeats": 2, "n_members": 20, "learners": LEARNERS}
+N_MEMBERS = 20
 
 
 @pytest.fixture(autouse=True)
@@ -40,359 +38,299 @@ def close_figures():
     plt.close("all")
 
 
-def table_of(frame, name):
-    """Make an engine's table; times in UTC."""
-    times = [column for column in ("exposed_at", "ordered_at") if column in frame]
-    for column in times:
-        frame = frame.assign(**{column: pd.to_datetime(frame[column], format="ISO8601")})
-    table = connect().create_table(name, frame)
-    return table.cast(dict.fromkeys(times, "timestamp('UTC')")) if times else table
-
-
-def exposures_of(rows):
-    types = dict.fromkeys(EXPOSURES, "str") | {"is_randomised": "bool", "pscore": "float64"}
-    return table_of(pd.DataFrame(rows, columns=EXPOSURES).astype(types), "exposures")
-
-
-def orders_of(rows):
-    lines = pd.DataFrame(rows, columns=["customer_id", "ordered_at", "line_value_minor"])
-    return table_of(lines.astype({"line_value_minor": "int64"}), "orders")
-
-
-def draw_rows(n_customers, seed, effect, p_treated=0.5):
-    """Draw a randomised campaign whose effect on each customer is known; effect(profiles)."""
-    rng = np.random.default_rng(seed)
-    rows = pd.DataFrame(
-        {
-            "campaign_id": "spring",
-            "customer_id": [f"c{i:05d}" for i in range(n_customers)],
-            "recency_days": rng.integers(0, 100, n_customers),
-            "monetary_value": rng.gamma(2, 15, n_customers),
-            "discount_share": rng.random(n_customers),
-        }
-    ).assign(**dict.fromkeys(DEMOGRAPHICS))
-    truth = effect(rows)
-    is_treated = rng.random(n_customers) < p_treated
-    noise = rng.normal(0, 4, n_customers)
-    rows["action"] = np.where(is_treated, "mail", "control")
-    rows["pscore"] = np.where(is_treated, p_treated, 1 - p_treated)
-    rows["outcome_value"] = 0.2 * rows["monetary_value"] + noise + truth * is_treated
-    return rows, np.broadcast_to(truth, n_customers)
-
-
-def constant(rows):
-    return 1.5
-
-
-def mixed(rows):
-    return np.where(rows["discount_share"] > 0.5, 5.0, -2.0)
+def values_of(scores, action, ids, column="uplift_value"):
+    return scores[scores["action"] == action].set_index("customer_id").loc[ids, column]
 
 
 @pytest.fixture(scope="module")
-def constant_world():
-    rows, _ = draw_rows(3000, 1, constant)
-    return rows, fit_uplift(rows, "mail", COLUMNS, seed=1)
+def two_actions():
+    """Customers differ in what `mail` does to them, and not in what `call` does."""
+    rows, truth = draw_world(3000, 2, {"mail": mixed, "call": constant})
+    return rows, truth, fit_uplift(rows, ("mail", "call", "letter"), COLUMNS, seed=1, **QUICK)
 
 
 @pytest.fixture(scope="module")
-def mixed_world():
-    rows, truth = draw_rows(3000, 2, mixed)
-    return rows, truth, fit_uplift(rows, "mail", COLUMNS, seed=1)
+def scores(two_actions):
+    return predict_uplift(two_actions[2], two_actions[0])
 
 
-class TestHistory:
-    ROWS = (
-        ("c1", "a", "2017-01-01", "mail", True, 0.5),
-        ("c1", "b", "2017-01-01", "control", True, 0.5),
-        ("c1", "c", "2017-01-01", "mail", False, np.nan),
-        ("c2", "a", "2017-01-20", "mail", True, 0.25),
-        ("c3", "a", "2017-02-20", "mail", True, 0.25),
-    )
+class TestChampion:
+    def test_difference_is_found_where_it_is_and_not_where_it_is_not(self, two_actions):
+        mail, call, letter = two_actions[2].models
+        assert mail.basis in LEARNERS
+        assert (call.basis, letter.basis) == (CONSTANT_EFFECT, NO_HISTORY)
+        assert "Customers differ" in describe_learners([mail])
+        assert "everybody or nobody" in describe_learners([call])
 
-    def test_only_drawn_contacts_whose_window_is_over_are_used(self):
-        # 10 days from January 20 on end with January 29
-        exposures = exposures_of(self.ROWS)
-        known = select_randomised(exposures, "2017-01-29", outcome_days=10)
-        assert known[["campaign_id", "customer_id"]].to_numpy().tolist() == [
-            ["c1", "a"],
-            ["c1", "b"],
-            ["c2", "a"],
-        ]
-        assert len(select_randomised(exposures, "2017-01-28", outcome_days=10)) == 2
+    def test_the_baseline_is_in_the_same_table(self, two_actions):
+        table = summarise_learners(two_actions[2].models)
+        assert set(table["learner"]) == {BASELINE, *LEARNERS}
+        baseline = table[table["learner"] == BASELINE]
+        assert baseline["qini"].abs().max() < 1e-9
+        half = [model.effect.estimate / 2 for model in two_actions[2].models[:2]]
+        assert baseline["auuc"].to_numpy() == pytest.approx(half, rel=0.05)
+        spread = table.loc[table["learner"] != BASELINE, "qini_spread"]
+        assert (spread > 0).all()
 
-    def test_summary_counts_what_was_known(self):
-        history = summarise_history(exposures_of(self.ROWS), "2017-01-31", 10)
-        mail = history.set_index("action").loc["mail"]
-        assert mail[["n_campaigns", "n_contacts", "n_randomised", "n_usable"]].to_list() == [
-            2,
-            3,
-            2,
-            2,
-        ]
-
-    @pytest.mark.parametrize(
-        ("n_kept", "said"),
-        [(0, "No past contact"), (3, "can be used"), (-1, "none was drawn at random")],
-        ids=["none", "drawn", "chosen"],
-    )
-    def test_the_text_says_what_there_is(self, n_kept, said):
-        rows = self.ROWS[2:3] if n_kept < 0 else self.ROWS[:n_kept]
-        history = summarise_history(exposures_of(list(rows)), "2017-01-31", 10)
-        text = describe_history(history, ("mail", "call"))
-        assert said in text
-        assert ("call" in text) == (n_kept > 0)
-
-    def test_rows_take_the_profile_before_and_the_margin_after(self):
-        asked = []
-
-        def build(date):
-            asked.append(date)
-            return table_of(
-                pd.DataFrame({"customer_id": ["a", "b"], "age": [1, 2]}), f"p{len(asked)}"
-            )
-
-        orders = orders_of(
-            [
-                ("a", "2016-12-31 12:00", 9900),  # before
-                ("a", "2017-01-01 12:00", 1000),  # the day itself
-                ("a", "2017-01-10 23:00", 500),  # last day of ten
-                ("a", "2017-01-11 00:00", 7700),  # after
-            ]
-        )
-        randomised = select_randomised(exposures_of(self.ROWS[:2]), "2017-01-31", 10)
-        rows = build_uplift_rows(build, randomised, orders, "2017-01-31", 10, margin_share=0.2)
-        assert asked == ["2016-12-31"]
-        assert rows["outcome_value"].to_list() == pytest.approx([0.2 * 15, 0])
-
-    def test_who_was_unknown_before_the_contact_is_left_out(self):
-        profiles = pd.DataFrame({"customer_id": ["b"]})
-        randomised = select_randomised(exposures_of(self.ROWS[:2]), "2017-01-31", 10)
-        orders = orders_of([("a", "2017-01-02", 100)])
-        rows = build_uplift_rows(
-            lambda date: table_of(profiles, "p"), randomised, orders, "2017-01-31", 10, 0.2
-        )
-        assert rows["customer_id"].to_list() == ["b"]
-
-
-class TestSelection:
-    def test_standardised_differences_by_hand(self):
-        # shares .1 .3 against .6 .8: means .2 and .7, variances .02 each: -.5 / sqrt(.02)
-        profiles = pd.DataFrame({"weekend_share": [0.1, 0.3, 0.6, 0.8], "evening_share": 0.5})
-        is_first = np.array([True, True, False, False])
-        columns = ("weekend_share", "evening_share")
-        table = standardised_differences(profiles, is_first, columns)
-        assert table["feature"].to_list() == ["weekend_share"]
-        assert table["smd"][0] == pytest.approx(-0.5 / np.sqrt(0.02))
-
-    def test_groups_that_were_drawn_are_alike(self):
-        rows, _ = draw_rows(4000, 3, constant)
-        table = standardised_differences(rows, (rows["action"] == "mail").to_numpy(), COLUMNS)
-        assert table["smd"].abs().max() < 0.1
-        assert "0 of 3" in describe_imbalance(
-            table, {"eve": "2017-01-01", "n_addressed": 1, "n_others": 1}
-        )
-
-    def test_the_day_looked_at_lies_before_the_first_campaign_with_history(self):
-        asked = []
-
-        def build(date):
-            asked.append(date)
-            ids = [f"c{i}" for i in range(8)]
-            share = [0.9, 0.8, 0.9, 0.7, 0.1, 0.2, 0.1, 0.0]
-            columns = dict.fromkeys(
-                ("recency_days", "monetary_value", "items_per_order", "gap_mean_days"), 1.0
-            ) | dict.fromkeys(
-                (
-                    "gap_std_days",
-                    "overdue_ratio",
-                    "discount_share",
-                    "discounted_lines_share",
-                    "private_brand_share",
-                    "evening_share",
-                    "top_department_share",
-                    "department_entropy",
-                ),
-                0.5,
-            )
-            return table_of(
-                pd.DataFrame({"customer_id": ids, "weekend_share": share, **columns}), "p"
-            )
-
-        rows = [("early", "c7", "2017-01-10", "mail", False, np.nan)]
-        rows += [("first", f"c{i}", "2017-02-05", "mail", False, np.nan) for i in range(3)]
-        rows += [("later", "c3", "2017-03-01", "mail", False, np.nan)]
-        orders = orders_of([("c0", "2017-01-01", 100)])
-        table, facts = compare_addressed(build, exposures_of(rows), orders, "2017-03-31", 28)
-        assert asked == ["2017-02-04"]
-        assert facts == {"eve": "2017-02-04", "n_addressed": 4, "n_others": 3}  # c7 is left out
-        assert table["feature"].to_list() == ["weekend_share"]
-        assert table["smd"][0] > 1
-
-    @pytest.mark.parametrize("is_randomised", [True, False], ids=["only drawn", "none"])
-    def test_without_chosen_contacts_there_is_nothing_to_compare(self, is_randomised):
-        rows = [("c", "a", "2017-02-05", "mail", True, 0.5)] if is_randomised else []
-        orders = orders_of([("a", "2017-01-01", 100)])
-        table, facts = compare_addressed(None, exposures_of(rows), orders, "2017-03-31")
-        assert table.empty
-        assert facts["eve"] is None
-        days = pd.DataFrame({"customer_id": [], "order_date": [], "day_value_minor": []})
-        contrasts = contrast_campaigns(days, exposures_of(rows), "2017-03-31")
-        assert contrasts.empty
-        assert "no past contact" in describe_imbalance(table, facts)
-        assert "No past campaign" in describe_contrasts(contrasts)
-        assert plot_imbalance(table).get_title(loc="left")
-        assert plot_contrasts(contrasts).get_title(loc="left")
-
-    def test_contrast_by_hand(self):
-        # spend before: a, b 10 each, c, d 4 each; after: a, b 20, c, d 5
-        days = [(who, "2017-01-20", 1000) for who in "ab"] + [
-            (who, "2017-01-20", 400) for who in "cd"
-        ]
-        days += [(who, "2017-02-02", 2000) for who in "ab"] + [
-            (who, "2017-02-02", 500) for who in "cd"
-        ]
-        days += [("a", "2017-01-01", 0)]
-        order_days = pd.DataFrame(days, columns=["customer_id", "order_date", "day_value_minor"])
-        rows = [("x", who, "2017-02-01", "mail", False, np.nan) for who in "ab"]
-        contrasts = contrast_campaigns(
-            order_days, exposures_of(rows), "2017-03-31", window_days=28, min_customers=2
-        )
-        assert contrasts["difference"].to_list() == [6.0, 15.0]
-        assert contrasts["lower"].to_list() == [6.0, 15.0]  # no spread within the groups
-        text = describe_contrasts(contrasts)
-        assert "+15.00" in text
-        assert "+6.00" in text
-        assert "+6.00" in plot_contrasts(contrasts).get_title(loc="left")
-
-    def test_a_window_that_is_not_over_is_not_shown(self):
-        order_days = pd.DataFrame(
-            {"customer_id": list("ab"), "order_date": "2017-01-01", "day_value_minor": 100}
-        )
-        rows = [("x", "a", "2017-02-01", "mail", False, np.nan)]
-        for last, n_rows in (("2017-02-27", 0), ("2017-02-28", 2)):
-            found = contrast_campaigns(order_days, exposures_of(rows), last, 28, min_customers=1)
-            assert len(found) == n_rows
-
-
-class TestEffect:
-    def test_effect_by_hand(self):
-        # treated 10 (p .5), 4 (p .25): (20 + 16) / (2 + 4) = 6; control 2, 4 (p .5): 3
-        rows = pd.DataFrame(
+    def test_the_champion_is_the_strongest_of_those_beyond_chance(self):
+        table = pd.DataFrame(
             {
-                "customer_id": list("abcd"),
-                "action": ["mail", "mail", "control", "control"],
-                "pscore": [0.5, 0.25, 0.5, 0.5],
-                "outcome_value": [10.0, 4.0, 2.0, 4.0],
+                "action": ["mail"] * 4,
+                "learner": [BASELINE, "a", "b", "c"],
+                "t": [np.nan, 3.0, 4.0, 1.0],
+                "p_corrected": [np.nan, 0.02, 0.01, 0.6],
             }
         )
-        assert estimate_effect(rows, "mail", seed=1).estimate == pytest.approx(3.0)
-
-    def test_the_interval_covers_the_known_effect(self, constant_world):
-        effect = constant_world[1].effect
-        assert effect.lower < 1.5 < effect.upper
-        assert effect.n == 3000
+        assert choose_champion(table, "mail") == "b"
+        assert choose_champion(table, "mail", max_p=0.005) is None
 
     @pytest.mark.slow
-    def test_the_interval_covers_as_often_as_it_says(self):
-        hits = 0
-        for seed in range(40):
-            rows, _ = draw_rows(300, 100 + seed, constant, p_treated=0.3)
-            effect = estimate_effect(rows, "mail", seed)
-            hits += effect.lower <= 1.5 <= effect.upper
-        assert hits >= 34  # 38 expected of 40; fewer than 34 has a probability below 2 %
+    def test_with_a_constant_effect_it_seldom_pretends(self):
+        # at most one world in twenty; 14 or more of 150 would have a probability below 2 %
+        n_worlds, pretended = 150, 0
+        options = {"n_repeats": 1, "n_members": 2}
+        few = LINEAR_ONLY | {"s_trees": LEARNERS["s_trees"]}
+        for seed in range(n_worlds):
+            rows, _ = draw_world(600, seed, {"mail": constant, "call": constant})
+            found = fit_uplift(
+                rows, ("mail", "call"), COLUMNS, seed, min_arm_model=100, learners=few, **options
+            )
+            pretended += any(model.basis != CONSTANT_EFFECT for model in found.models)
+        assert pretended / n_worlds <= 0.05
 
-    def test_an_uneven_draw_does_not_bias_the_effect(self):
-        # customers with high spend are treated nine times in ten, the others one in ten
-        rng = np.random.default_rng(6)
-        rows, _ = draw_rows(8000, 6, constant)
-        p_treated = np.where(rows["monetary_value"] > 25, 0.9, 0.1)
-        is_treated = rng.random(8000) < p_treated
-        base = rows["outcome_value"] - 1.5 * (rows["action"] == "mail")
-        rows["action"] = np.where(is_treated, "mail", "control")
-        rows["pscore"] = np.where(is_treated, p_treated, 1 - p_treated)
-        rows["outcome_value"] = base + 1.5 * is_treated
-        naive = rows[is_treated]["outcome_value"].mean() - rows[~is_treated]["outcome_value"].mean()
-        effect = estimate_effect(rows, "mail", seed=1)
-        assert naive > 4
-        assert effect.lower < 1.5 < effect.upper
-
-    def test_controls_of_campaigns_without_the_action_do_not_count(self):
-        rows, _ = draw_rows(400, 7, constant)
-        other = rows.assign(campaign_id="other", action="control", outcome_value=1000.0)
-        model = fit_uplift(pd.concat([rows, other]), "mail", COLUMNS, 1)
-        assert model.effect.estimate < 10
-        assert model.n_control == (rows["action"] == "control").sum()
+    @pytest.mark.slow
+    def test_true_differences_are_seldom_missed(self):
+        n_worlds, found = 20, 0
+        for seed in range(n_worlds):
+            rows, _ = draw_world(1500, seed, {"mail": linear})
+            model = fit_uplift(
+                rows, ("mail",), COLUMNS, seed, n_repeats=1, n_members=2, learners=LINEAR_ONLY
+            )
+            found += model.models[0].basis != CONSTANT_EFFECT
+        assert found >= 18
 
 
-class TestLearner:
-    def test_a_constant_effect_is_not_called_different_between_customers(self, constant_world):
-        model = constant_world[1]
-        assert model.basis == CONSTANT_EFFECT
-        assert model.qini.lower <= 0
-        assert "no difference between customers is proven" in describe_effects([model])
+class TestScores:
+    def test_different_effects_are_found_and_ranked(self, two_actions, scores):
+        rows, truth, _ = two_actions
+        found = values_of(scores, "mail", rows["customer_id"]).to_numpy()
+        assert np.corrcoef(found, truth["mail"])[0, 1] > 0.8
 
-    def test_different_effects_are_found_and_ranked(self, mixed_world):
-        rows, truth, model = mixed_world
-        assert model.basis == T_LEARNER
-        assert model.qini.lower > 0
-        scores = predict_uplift([model], rows).set_index("customer_id")
-        found = scores.loc[rows["customer_id"], "uplift_value"].to_numpy()
-        assert np.corrcoef(found, truth)[0, 1] > 0.8
-        assert (scores["lower"] <= scores["upper"]).all()
+    def test_differences_are_of_the_right_size(self, two_actions, scores):
+        rows, truth, _ = two_actions
+        found = values_of(scores, "mail", rows["customer_id"]).to_numpy()
+        gap = found[truth["mail"] > 0].mean() - found[truth["mail"] < 0].mean()
+        assert gap == pytest.approx(7.0, abs=1.2)
+        mean = two_actions[2].models[0].effect
+        assert found.mean() == pytest.approx(mean.estimate, abs=0.1)
 
-    def test_differences_are_of_the_right_size(self, mixed_world):
-        rows, truth, model = mixed_world
-        scores = predict_uplift([model], rows).set_index("customer_id")
-        found = scores.loc[rows["customer_id"], "uplift_value"].to_numpy()
-        assert found[truth > 0].mean() == pytest.approx(5.0, abs=1.2)
-        assert found[truth < 0].mean() == pytest.approx(-2.0, abs=1.2)
-        assert 0 < model.slope <= 1
+    def test_the_table_keeps_its_contract(self, two_actions, scores):
+        assert list(scores.columns) == TABLES["uplift_scores"].column_names
+        assert len(scores) == 3 * len(two_actions[0])
+        known = scores.dropna(subset=["uplift_value"])
+        assert (known["lower"] <= known["uplift_value"]).all()
+        assert (known["uplift_value"] <= known["upper"]).all()
+        assert known["draws"].str.len().eq(N_MEMBERS).all()
+        assert scores.loc[scores["basis"] == NO_HISTORY, "draws"].isna().all()
+
+    def test_a_constant_effect_is_the_same_for_all(self, two_actions, scores):
+        call = scores[scores["action"] == "call"]
+        assert call["uplift_value"].nunique() == 1
+        assert call["uplift_value"].iloc[0] == two_actions[2].models[1].effect.estimate
+        assert call["draws"].map(tuple).nunique() == 1
+
+    def test_draws_lie_about_the_estimate(self, two_actions, scores):
+        mail = scores[scores["action"] == "mail"]
+        draws = np.array(mail["draws"].to_list())
+        shift = draws.mean(axis=1) - mail["uplift_value"].to_numpy()
+        assert np.ptp(shift) < 1e-9  # the same for all: resampled minus actual mean effect
+        assert abs(shift[0]) < 0.2
+        width = (mail["upper"] - mail["lower"]) / 2
+        assert width.to_numpy() == pytest.approx(1.96 * draws.std(axis=1, ddof=1))
+
+    def test_the_order_of_profiles_changes_nothing(self, two_actions):
+        rows, _, found = two_actions
+        some = rows.head(50)
+        first, second = predict_uplift(found, some), predict_uplift(found, some[::-1])
+        pd.testing.assert_frame_equal(first, second)
 
     def test_two_fits_with_one_seed_agree_to_the_byte(self):
-        rows, _ = draw_rows(500, 8, mixed)
+        rows, _ = draw_world(700, 8, {"mail": mixed})
         first, second = (
-            predict_uplift([fit_uplift(rows, "mail", COLUMNS, seed=3)], rows) for _ in range(2)
+            predict_uplift(fit_uplift(rows, ("mail",), COLUMNS, seed=3, **QUICK), rows)
+            for _ in range(2)
         )
         pd.testing.assert_frame_equal(first, second, check_exact=True)
 
-    def test_the_constant_effect_is_the_same_for_all(self, constant_world):
-        rows, model = constant_world
-        scores = predict_uplift([model], rows.head(5))
-        assert scores["uplift_value"].nunique() == 1
-        assert scores["uplift_value"][0] == model.effect.estimate
+
+class TestDraws:
+    def test_differences_between_actions_are_joint(self):
+        # both arms share their controls: the difference of two effects is surer than it would be
+        # if their errors were independent, and as sure as the two arms alone make it
+        rows, _ = draw_world(1500, 4, {"mail": constant, "call": constant}, (0.1, 0.45, 0.45))
+        found = fit_uplift(
+            rows, ("mail", "call"), COLUMNS, 1, n_repeats=1, n_members=400, learners=LINEAR_ONLY
+        )
+        mail, call = (found.ensemble.effects[name] for name in ("mail", "call"))
+        alone = np.sqrt(mail.var() + call.var())
+        arms = [rows.loc[rows["action"] == name, "outcome_value"] for name in ("mail", "call")]
+        expected = np.sqrt(sum(arm.var() / len(arm) for arm in arms))
+        assert (mail - call).std() < 0.6 * alone
+        assert (mail - call).std() == pytest.approx(expected, rel=0.15)
+
+    def test_a_members_resample_is_the_same_for_an_action_without_a_champion(self):
+        rows, _ = draw_world(2000, 5, {"mail": linear, "call": constant})
+        limits = {"n_repeats": 1, "n_members": 5, "learners": LINEAR_ONLY}
+        both = fit_uplift(rows, ("mail", "call"), COLUMNS, 1, **limits)
+        large = fit_uplift(rows, ("mail", "call"), COLUMNS, 1, min_arm_model=10**6, **limits)
+        assert set(both.ensemble.champions) == {"mail"}
+        assert large.comparison is None
+        for name in ("mail", "call"):
+            assert (both.ensemble.effects[name] == large.ensemble.effects[name]).all()
+
+    @pytest.mark.slow
+    def test_intervals_of_single_customers_cover_where_the_model_is_right(self):
+        # the linear world with a linear learner; over worlds, for four customers
+        hits, n_worlds = [], 60
+        spots = pd.DataFrame(
+            {"recency_days": 50, "monetary_value": 30.0, "discount_share": [0.1, 0.4, 0.6, 0.9]}
+        ).assign(customer_id=list("abcd"))
+        learners = {"dr_linear": LEARNERS["dr_linear"]}
+        for seed in range(n_worlds):
+            rows, _ = draw_world(1500, seed, {"mail": linear})
+            found = fit_uplift(
+                rows, ("mail",), COLUMNS, seed, n_repeats=1, n_members=60, learners=learners
+            )
+            scored = predict_uplift(found, spots)
+            hits += list(linear(spots).between(scored["lower"], scored["upper"]))
+        assert np.mean(hits) >= 0.9
+
+
+class TestSmallHistories:
+    @pytest.mark.parametrize(
+        ("n_customers", "basis"), [(0, NO_HISTORY), (60, NO_HISTORY), (250, CONSTANT_EFFECT)]
+    )
+    def test_they_claim_less(self, n_customers, basis):
+        rows, _ = draw_world(max(n_customers, 1), 9, {"mail": mixed})
+        model = fit_uplift(rows.head(n_customers), ("mail",), COLUMNS, seed=1, **QUICK).models[0]
+        assert model.basis == basis
+        assert model.learners is None
+        assert "too few" in describe_learners([model]) or "nothing to learn" in describe_learners(
+            [model]
+        )
+
+    def test_a_small_arm_does_not_spoil_a_large_one(self):
+        rows, _ = draw_world(3000, 10, {"mail": linear, "call": constant}, (0.48, 0.48, 0.04))
+        found = fit_uplift(
+            rows, ("mail", "call"), COLUMNS, 1, n_repeats=1, n_members=5, learners=LINEAR_ONLY
+        )
+        mail, call = found.models
+        assert mail.basis in LINEAR_ONLY
+        assert call.basis == CONSTANT_EFFECT
+        assert call.learners is None
+        assert set(mail.learners["action"]) == {"mail"}
+
+    def test_an_action_never_tried_stays_empty(self):
+        rows, _ = draw_world(300, 11, {"mail": constant})
+        found = fit_uplift(rows, ("call",), COLUMNS, seed=1, **QUICK)
+        profiles = pd.DataFrame({"customer_id": ["b", "a"]})
+        scores = predict_uplift(found, profiles)
+        assert scores["uplift_value"].isna().all()
+        assert scores["draws"].isna().all()
+        assert scores["customer_id"].to_list() == ["a", "b"]
+        kinds = judge_kinds(scores, {"a": np.nan, "b": np.nan}, {"call": 0.1})
+        assert set(kinds["kind"]) == {UNKNOWN}
+        assert "Nobody is called" in describe_kinds(kinds)
+        assert np.isnan(predict_baseline(found, rows, profiles)).all()
+
+
+def one_score(draws, action="mail"):
+    row = {"customer_id": "a", "action": action, "draws": draws}
+    return pd.DataFrame([row])
+
+
+class TestKinds:
+    def test_by_hand(self):
+        # cost .5: two of four draws above it, one below -.5, one within; p0 = .8
+        kinds = judge_kinds(one_score([2.0, 0.6, 0.1, -3.0]), {"a": 0.8}, {"mail": 0.5})
+        row = kinds.iloc[0]
+        assert [row[f"p_{kind}"] for kind in KINDS] == pytest.approx([0.5, 0.2, 0.05, 0.25])
+        assert row["kind"] == "persuadable"
+        assert row["p_kind"] == 0.5
+        assert list(kinds.columns) == TABLES["uplift_kinds"].column_names
 
     @pytest.mark.parametrize(
-        ("n_customers", "basis"), [(0, NO_HISTORY), (40, NO_HISTORY), (250, CONSTANT_EFFECT)]
+        ("draws", "p_baseline", "kind"),
+        [
+            ([9.0, 9.0], 0.9, "persuadable"),
+            ([0.0, 0.0], 0.9, "sure_thing"),
+            ([0.0, 0.0], 0.1, "lost_cause"),
+            ([-9.0, -9.0], 0.9, "sleeping_dog"),
+        ],
     )
-    def test_small_histories_claim_less(self, n_customers, basis):
-        rows, _ = draw_rows(max(n_customers, 1), 9, mixed)
-        model = fit_uplift(rows.head(n_customers), "mail", COLUMNS, seed=1)
-        assert model.basis == basis
-        assert model.qini is None
+    def test_a_sure_case_of_each(self, draws, p_baseline, kind):
+        kinds = judge_kinds(one_score(draws), {"a": p_baseline}, {"mail": 0.5})
+        assert kinds["kind"][0] == kind
 
-    def test_an_action_never_tried_stays_empty(self, constant_world):
-        rows, known = constant_world
-        unknown = fit_uplift(rows, "call", COLUMNS, seed=1)
-        profiles = pd.DataFrame({"customer_id": ["b", "a"]})
-        scores = predict_uplift([unknown], profiles)
-        assert list(scores.columns) == TABLES["uplift_scores"].column_names
-        assert scores["uplift_value"].isna().all()
-        assert set(scores["basis"]) == {NO_HISTORY}
-        assert scores["customer_id"].to_list() == ["a", "b"]
-        both = predict_uplift([known, unknown], rows.head(3))
-        assert len(both) == 6
-        assert both["uplift_value"].notna().sum() == 3
+    def test_sleeping_dogs_are_found_and_probabilities_add_to_one(self):
+        rows, truth = draw_world(4000, 12, {"mail": sleeping_dogs})
+        found = fit_uplift(rows, ("mail",), COLUMNS, seed=1, **QUICK)
+        scores = predict_uplift(found, rows)
+        p_baseline = dict(
+            zip(rows["customer_id"], predict_baseline(found, rows, rows), strict=True)
+        )
+        kinds = judge_kinds(scores, p_baseline, {"mail": 1.0})
+        total = kinds[[f"p_{kind}" for kind in KINDS]].sum(axis=1)
+        assert total.to_numpy() == pytest.approx(np.ones(4000))
+        is_dog = (truth["mail"] < 0).to_numpy()
+        assert kinds.loc[is_dog, "p_sleeping_dog"].mean() > 0.8
+        assert kinds.loc[~is_dog, "p_sleeping_dog"].mean() < 0.35
+
+    def test_the_baseline_is_that_of_customers_drawn_to_get_nothing(self, two_actions):
+        rows, _, found = two_actions
+        p = predict_baseline(found, rows, rows)
+        low, high = rows["discount_share"] < 0.2, rows["discount_share"] > 0.8
+        for group in (low, high):
+            assert p[group].mean() == pytest.approx(rows.loc[group, "has_ordered"].mean(), abs=0.06)
 
 
-def test_figures_and_tables_show_what_was_learnt(constant_world, mixed_world):
-    unknown = fit_uplift(constant_world[0], "call", COLUMNS, seed=1)
-    models = [mixed_world[2], constant_world[1], unknown]
-    assert "1 of 2" in plot_qini(models).get_title(loc="left")
-    assert "2 of 2" in plot_effects(models).get_title(loc="left")
-    assert plot_qini([unknown]).get_title(loc="left")
-    assert plot_effects([unknown]).get_title(loc="left")
+def test_figures_and_texts_show_what_was_learnt(two_actions, scores):
+    rows, _, found = two_actions
+    models = found.models
+    kinds = judge_kinds(
+        scores,
+        dict.fromkeys(rows["customer_id"], 0.4),
+        dict.fromkeys(("mail", "call", "letter"), 0.1),
+    )
+    assert "1 of 2" in plot_learners(models)._suptitle.get_text()
+    assert len(plot_calibration(models).axes) == 2
+    assert "% for mail" in plot_kinds(kinds)._suptitle.get_text()
     assert summarise_effects(models)["what follows"].nunique() == 3
-    numbers = record_effects([unknown, mixed_world[2]])
-    assert numbers["call_effect"] is None
-    assert numbers["mail_basis"] == T_LEARNER
-    assert "Nothing to learn" in describe_effects([unknown])
+    assert "per contact" in describe_effects(models)
+    assert "of 10 groups" in describe_calibration(models)
+    assert "likeliest" in describe_kinds(kinds)
+    numbers = record_effects(models)
+    assert numbers["letter_effect"] is None
+    assert numbers["mail_basis"] in LEARNERS
+    assert numbers["mail_p_corrected"] <= 0.05
+
+
+def test_without_history_figures_say_so():
+    models = fit_uplift(draw_world(5, 1, {"mail": constant})[0], ("call",), COLUMNS, 1).models
+    assert "0 of 0" in plot_learners(models)._suptitle.get_text()
+    assert plot_calibration(models).axes
+    empty = pd.DataFrame(columns=["action", "p_kind", "p_persuadable"])
+    assert "No kind" in plot_kinds(empty)._suptitle.get_text()
+    assert "Nothing to learn" in describe_effects(models)
+    assert "no prediction" in describe_calibration(models)
+    assert summarise_learners(models).empty
+    counts = pd.DataFrame(
+        {"action": ["mail"], "n_contacts": [9], "n_randomised": [4], "n_usable": [3]}
+    )
+    assert "3 of 9" in plot_history(counts).get_title(loc="left")
+    assert plot_history(counts.head(0)).get_title(loc="left")
+
+
+def test_learners_are_named_in_words():
+    assert learner_words("dr_trees") == "DR-learner, trees"
+    assert learner_words(BASELINE).startswith("mean effect")

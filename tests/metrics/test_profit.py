@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from src.measure.profit import profit_minor
+from src.metrics.profit import profit_minor
 
 
 @pytest.mark.parametrize(
