@@ -181,6 +181,23 @@ MODELS = (
         ("lower <= upper", "(uplift_value IS NULL) = (draws IS NULL)"),
     ),
     Table(
+        "uplift_rounds",
+        "04d_uplift",
+        "one row per past contact drawn at random and action that could have been drawn",
+        ("campaign_id", "customer_id", "action"),
+        (
+            CAMPAIGN,
+            CUSTOMER,
+            text("drawn_action", "Arm that was drawn; `control` is an arm."),
+            share("pscore", "Probability with which it was drawn."),
+            value("outcome_value", "Margin minus redeemed discount in the outcome window."),
+            value("control_value", "The same expected of control, as learnt from others."),
+            ACTION,
+            value("uplift_value", "Effect of this action, as learnt from other customers."),
+        ),
+        ("pscore > 0 AND pscore <= 1",),
+    ),
+    Table(
         "uplift_kinds",
         "04d_uplift",
         "one row per customer and action",

@@ -8,7 +8,7 @@ from src.decide.estimates import profit_draws
 from src.decide.policy import Policy
 from src.decide.rules import is_late_regular
 
-__all__ = ["PLAN", "SURE_PLAN", "compare_policies", "plan_sentence"]
+__all__ = ["PLAN", "SURE_PLAN", "compare_policies", "plan_sentence", "record_plan"]
 
 PLAN = "this plan"
 SURE_PLAN = "the plan without exploring"
@@ -74,6 +74,16 @@ def _ends(total: float, weights: np.ndarray, members: np.ndarray | None) -> tupl
         return np.nan, np.nan
     half = _Z_95 * float(sums.std(ddof=1))
     return total - half, total + half
+
+
+def record_plan(policies: pd.DataFrame) -> dict[str, float]:
+    """Name the plan's expected profit and its ends for the record, in shop currency."""
+    plan = policies.set_index("policy").loc[PLAN]
+    return {
+        "planned_profit": float(plan["expected_profit_value"]),
+        "planned_profit_lower": float(plan["lower"]),
+        "planned_profit_upper": float(plan["upper"]),
+    }
 
 
 def plan_sentence(policies: pd.DataFrame) -> str:

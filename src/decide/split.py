@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from src.decide.catalogue import Campaign
+from src.decide.policy import Policy
 from src.decide.power import Spread, detectable_effect, share_of_mean
 from src.errors import ParameterError
 
-__all__ = ["Split", "best_split", "compare_splits", "split_sentence"]
+__all__ = ["Split", "best_split", "compare_splits", "planned_costs", "split_sentence"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,36 @@ def _split(n_treated: float, n_control: float, treated: float, control: float) -
     is_empty = min(n_treated, n_control) <= 0
     factor = np.inf if is_empty else float(1 / n_treated + 1 / n_control)
     return Split(float(n_treated), float(n_control), float(cost), factor)
+
+
+def planned_costs(
+    estimates: pd.DataFrame, policy: Policy, campaign: Campaign, factor: float
+) -> tuple[Split, int, float, float]:
+    """Say what the planned split is and costs, as `compare_splits` takes it after the spread.
+
+    A contact costs the message, the discount expected and the loss from unsubscribing, at the
+    planned mix of actions. A customer in control costs what the best action was expected to bring:
+    nothing where no action is expected to pay, or none is known.
+
+    Returns
+    -------
+    Split
+        Expected sizes, with the `factor` given: arms need not be equally likely for everybody.
+    int
+        Customers of the experiment.
+    float, float
+        Cost of a contact and of a customer in control, shop currency.
+    """
+    shares = policy.probabilities.to_numpy(dtype=float)
+    n_control, n_treated = float(shares[:, 0].sum()), float(shares[:, 1:].sum())
+    given = estimates["cost_value"] + estimates["expected_discount_value"]
+    given = given + estimates["unsubscribe_loss_value"]
+    grid = given.to_numpy(dtype=float).reshape(-1, len(campaign.actions))
+    treated_cost = float((grid * shares[:, 1:]).sum()) / n_treated if n_treated else 0.0
+    best = policy.profits.to_numpy(dtype=float).max(axis=1)
+    control_cost = float(best.mean()) if len(best) else 0.0
+    cost = treated_cost * n_treated + control_cost * n_control
+    return Split(n_treated, n_control, cost, factor), len(shares), treated_cost, control_cost
 
 
 def compare_splits(

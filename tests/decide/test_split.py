@@ -1,10 +1,12 @@
 """The best split against a search over all splits, and at its limits."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from src.decide.policy import EXPLOIT, Policy
 from src.decide.power import measure_spread
-from src.decide.split import Split, best_split, compare_splits, split_sentence
+from src.decide.split import Split, best_split, compare_splits, planned_costs, split_sentence
 from src.errors import ParameterError
 
 
@@ -52,3 +54,29 @@ def test_table_and_sentence_by_hand():
     assert "**50 contacted and 50 in control**" in split_sentence(table.reset_index())
     same = compare_splits(spread, Split(50, 50, 100.0, 1 / 25), 100, 2.0, 0.0)
     assert split_sentence(same).startswith("No other split")
+
+
+def test_what_the_plan_costs_by_hand(campaign):
+    ids = pd.Index(["anna", "bert"], name="customer_id")
+    arms = ["control", "share", "amount"]
+    policy = Policy(
+        mode=EXPLOIT,
+        version="v",
+        probabilities=pd.DataFrame([[0.5, 0.5, 0.0], [0.2, 0.2, 0.6]], ids, arms),
+        profits=pd.DataFrame([[0.0, 3.0, 1.0], [0.0, -1.0, -2.0]], ids, arms),
+        best_arm=pd.Series(["share", "control"], ids),
+        note="",
+    )
+    estimates = pd.DataFrame(
+        {
+            "cost_value": [0.1, 0.2] * 2,
+            "expected_discount_value": [0.3, 0.0, 0.0, 0.0],
+            "unsubscribe_loss_value": 0.1,
+        }
+    )
+    plan, n, treated, control = planned_costs(estimates, policy, campaign, 2.0)
+    assert (plan.n_treated, plan.n_control, n) == (pytest.approx(1.3), pytest.approx(0.7), 2)
+    # .5 * .5 for anna; .2 * .2 and .6 * .3 for bert
+    assert treated == pytest.approx((0.25 + 0.04 + 0.18) / 1.3)
+    assert control == pytest.approx(1.5)  # anna's 3 and bert's nothing
+    assert plan.cost_value == pytest.approx(0.47 + 0.7 * 1.5)

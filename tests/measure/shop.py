@@ -36,7 +36,7 @@ _NO_EVENTS = {
 
 @dataclass(frozen=True)
 class Shop:
-    """One population: its orders over two windows, and what 03 and 04 would say of it.
+    """One population: its orders over three windows, and what 03 and 04 would say of it.
 
     `orders` has one line per order; `profiles`, `segments` and `values` one row per customer.
     """
@@ -62,9 +62,9 @@ def make_shop(n_customers: int, seed: int) -> Shop:
     rate = rng.gamma(0.8, 3.0 / 0.8, n_customers)
     level = rng.lognormal(3.0, 0.7, n_customers)
     ids = pd.Series([f"{seed}-{i:05d}" for i in range(n_customers)])
-    counts = rng.poisson(rate[:, None], (n_customers, 2))
-    customer = np.repeat(np.tile(np.arange(n_customers), 2), counts.T.ravel())
-    window = np.repeat([0, 1], counts.sum(axis=0))
+    counts = rng.poisson(rate[:, None], (n_customers, 3))
+    customer = np.repeat(np.tile(np.arange(n_customers), 3), counts.T.ravel())
+    window = np.repeat([-1, 0, 1], counts.sum(axis=0))  # 0 ends on the as-of date
     seconds = rng.integers(0, DAYS * 86_400, len(customer))
     start = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(days=1 - DAYS)
     moments = start + pd.to_timedelta(window * DAYS * 86_400 + seconds, unit="s").as_unit("us")
