@@ -108,6 +108,7 @@ def _read_refusals(ledger: Ledger, channel: str) -> pd.DataFrame:
 
 
 def _moments(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(
-        moment=pd.to_datetime(frame["moment"], utc=True).astype("datetime64[us, UTC]")
-    )
+    """Give texts and times one type each, with rows and without."""
+    texts = dict.fromkeys(frame.columns.drop("moment"), "str")
+    moment = pd.to_datetime(frame["moment"], utc=True).astype("datetime64[us, UTC]")
+    return frame.assign(moment=moment).astype(texts)

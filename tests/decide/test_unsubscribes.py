@@ -91,3 +91,11 @@ def test_an_empty_ledger_leaves_the_assumption(campaign, tmp_path):
     with open_ledger(tmp_path) as empty:
         counts = count_unsubscribes(empty, "email", "2024-12-31")
     assert estimate_unsubscribes(counts, campaign).tolist() == [0.002, 0.002]
+
+
+def test_refusals_without_any_message_count_for_none(tmp_path):
+    with open_ledger(tmp_path) as ledger:
+        people = pd.DataFrame({"customer_id": ["anna"], "first_name": "A", "last_name": "B"})
+        record_people(ledger, people.assign(email="anna@example.com"))
+        say_no(ledger, "anna", "2024-09-03")
+        assert counts_of(ledger) == {}
