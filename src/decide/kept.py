@@ -78,7 +78,7 @@ def eligibility_id(eligibility: pd.DataFrame) -> str:
     --------
     >>> rows = {"customer_id": ["b", "a"], "is_eligible": [True, False], "reason": ["", "no"]}
     >>> eligibility_id(pd.DataFrame(rows))[:8]
-    '8cf1bd4e'
+    'cf019bea'
     """
     rows = eligibility.sort_values("customer_id")[["customer_id", "is_eligible", "reason"]]
     text = rows.to_csv(index=False, lineterminator="\n")
