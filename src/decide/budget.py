@@ -184,7 +184,7 @@ def _refuse_floors(problem: Problem) -> None:
     rows = problem.rows
     nothing = np.where(np.isfinite(problem.profit), 0.0, -np.inf)
     most = np.where(rows.is_floor, 1.0, np.inf)
-    dual = minimize_dual(Problem(nothing, problem.cost, rows), most=most)
+    dual = minimize_dual(Problem(nothing, problem.cost, rows), most=most, least=-np.inf)
     raise ParameterError(_lacking(rows, dual))
 
 

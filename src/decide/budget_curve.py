@@ -82,7 +82,7 @@ def _with_budget(candidates: Candidates, limits: Limits, name: str) -> tuple:
 
 
 def _free_spend(candidates: Candidates, limits: Limits) -> float:
-    """What everybody's best action costs; the other limits may allow less."""
+    """Add up what everybody's best action costs; the other limits may allow less."""
     profit = np.where(np.isnan(candidates.profit), -np.inf, candidates.profit)
     best = profit.argmax(axis=1)
     cost = np.broadcast_to(candidates.cost, candidates.profit.shape)

@@ -135,7 +135,7 @@ def respond(problem: Problem, prices: np.ndarray) -> Response:
         for action in range(n_actions):
             takes = chosen == action
             count[action] += np.count_nonzero(takes)
-            if problem.cost.shape[1] > 1:
+            if problem.cost.shape[1] != 1:
                 spent[action] += problem.cost[action, block] @ takes
         if len(cells) > 1:
             cells += np.bincount(rows.cell[block][chosen >= 0], minlength=len(cells))
@@ -155,7 +155,7 @@ def _best(
     nothing: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     best, chosen = nothing.copy(), np.full(len(nothing), -1, dtype=np.int8)
-    by_person = problem.cost.shape[1] > 1
+    by_person = problem.cost.shape[1] != 1
     for action in range(len(per_cost)):
         cost = problem.cost[action, block] if by_person else problem.cost[action, 0]
         left = problem.profit[action, block] - (per_cost[action] * cost + per_count[action])
@@ -170,6 +170,7 @@ def minimize_dual(
     most: np.ndarray | None = None,
     start: np.ndarray | None = None,
     tolerance: float = 2e-6,
+    least: float | None = None,
 ) -> Dual:
     """Find the prices at which the bound is least.
 
@@ -183,20 +184,24 @@ def minimize_dual(
         Prices to begin with, such as those of a budget a little smaller.
     tolerance : float, default 2e-6
         Ends when the bound can fall by no more than this part of it.
+    least : float, optional
+        A bound below it proves that there is no plan, and ends the search. By default what the
+        worst plan earns.
     """
     if not problem.n or not len(problem.rows.limit):
         value = respond(problem, np.zeros(len(problem.rows.limit))).value
         return Dual(np.zeros(len(problem.rows.limit)), value, True, [], 1)
     unit = _units(problem)
+    least = _worst(problem) if least is None else least
     most = np.full(len(unit), np.inf) if most is None else most
     radius = 1.0
     if start is None and problem.n > 2 * _SAMPLE:
-        drawn = minimize_dual(sample(problem, _SAMPLE)[0], most, None, tolerance)
+        drawn = minimize_dual(sample(problem, _SAMPLE)[0], most, tolerance=tolerance)
         start = drawn.prices if drawn.is_possible else None
     if start is not None:
         radius = 0.02
     first = np.zeros(len(unit)) if start is None else np.minimum(start, most) / unit
-    return _Search(problem, unit, most / unit, tolerance).run(first, radius)
+    return _Search(problem, unit, most / unit, tolerance, least).run(first, radius)
 
 
 def _units(problem: Problem) -> np.ndarray:
@@ -212,7 +217,7 @@ def _units(problem: Problem) -> np.ndarray:
 
 
 def _worst(problem: Problem) -> float:
-    """What a plan earns that does to everybody what loses most, and a little less."""
+    """Give what a plan earns that does to everybody what loses most, and a little less."""
     lost = np.minimum(np.where(np.isfinite(problem.profit), problem.profit, 0.0).min(axis=0), 0.0)
     return float(lost.sum()) - 1e-6 * (1.0 + float(np.abs(lost).sum()))
 
@@ -221,15 +226,20 @@ class _Search:
     """Cutting planes in a box around the best prices so far, in units of typical prices."""
 
     def __init__(
-        self, problem: Problem, unit: np.ndarray, most: np.ndarray, tolerance: float
+        self,
+        problem: Problem,
+        unit: np.ndarray,
+        most: np.ndarray,
+        tolerance: float,
+        least: float,
     ) -> None:
-        self.problem, self.unit, self.most, self.tolerance = problem, unit, most, tolerance
+        self.problem, self.unit, self.most = problem, unit, most
+        self.tolerance, self.least = tolerance, least
         self.points: list[np.ndarray] = []
         self.values: list[float] = []
         self.slopes: list[np.ndarray] = []
         self.shares = np.ones(1)
         self.n_rounds = 0
-        self.least = _worst(problem)
 
     def run(self, center: np.ndarray, radius: float) -> Dual:
         best = self._cut(center)

@@ -29,10 +29,10 @@ _NODES = 500
 
 
 def use_of(problem: Problem, choice: np.ndarray) -> np.ndarray:
-    """What a plan uses of each row, shape (n_rows,)."""
+    """Count what a plan uses of each row, shape (n_rows,)."""
     rows, taken = problem.rows, np.flatnonzero(choice >= 0)
     action, cells = choice[taken], rows.cell[taken]
-    cost = problem.cost[action, taken if problem.cost.shape[1] > 1 else 0]
+    cost = problem.cost[action, taken if problem.cost.shape[1] != 1 else 0]
     n_actions = len(problem.profit)
     spent = np.bincount(action, weights=cost, minlength=n_actions)
     count = np.bincount(action, minlength=n_actions)
@@ -41,7 +41,7 @@ def use_of(problem: Problem, choice: np.ndarray) -> np.ndarray:
 
 
 def slack(problem: Problem, choice: np.ndarray) -> np.ndarray:
-    """What a plan leaves of each row; below 0 only by the rounding of sums is kept."""
+    """Count what a plan leaves of each row; below 0 only by the rounding of sums is kept."""
     limit = problem.rows.limit
     left = limit - use_of(problem, choice)
     return np.where(np.abs(left) <= 1e-9 * np.maximum(1.0, np.abs(limit)), 0.0, left)
@@ -110,7 +110,7 @@ def _regrets(problem: Problem, prices: np.ndarray) -> np.ndarray:
     per_cost, per_count = prices @ rows.by_cost, prices @ rows.by_count
     per_cell = (prices @ rows.by_cell)[rows.cell]
     for action in range(len(problem.profit)):
-        cost = problem.cost[action] if problem.cost.shape[1] > 1 else problem.cost[action, 0]
+        cost = problem.cost[action] if problem.cost.shape[1] != 1 else problem.cost[action, 0]
         left = problem.profit[action] - (per_cost[action] * cost + per_count[action]) - per_cell
         np.maximum(second, np.minimum(first, left), out=second)
         np.maximum(first, left, out=first)
@@ -171,7 +171,7 @@ def _solve_core(
 
 def _uses(problem: Problem, action: np.ndarray, person: np.ndarray) -> sparse.csr_array:
     rows = problem.rows
-    cost = problem.cost[action, person if problem.cost.shape[1] > 1 else 0]
+    cost = problem.cost[action, person if problem.cost.shape[1] != 1 else 0]
     cells = rows.by_cell[:, rows.cell[person]]
     return sparse.csr_array(rows.by_cost[:, action] * cost + rows.by_count[:, action] + cells)
 
