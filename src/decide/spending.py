@@ -7,7 +7,7 @@ import pandas as pd
 
 from src.decide.budget import Allocation, choose_within_budget
 from src.decide.budget_curve import budget_curve
-from src.decide.budget_rows import Candidates, Limits, Rows, build_rows
+from src.decide.budget_rows import BUDGET, CAPACITY, Candidates, Limits, Rows, build_rows
 from src.decide.catalogue import CONTROL, Campaign, Spending
 from src.decide.estimates import profit_draws, profit_grid, spend_grid
 from src.decide.policy import (
@@ -109,10 +109,10 @@ def keep_limits(
     case. Within what is left, expected profit is maximized (`choose_within_budget`): the greedy
     part. Its prices :math:`\lambda` are charged to every member of the ensemble, so that Thompson
     sampling explores around the same choice, :math:`\arg\max_a (\pi_{ia}^{(j)} - \lambda^\top
-    A_{ia})`. Where these shares would still use too much, contacts are drawn in by one factor;
-    where they would leave a least share open, they are mixed with the greedy choice. Every limit
-    is linear in the probabilities, so it then holds for their sum. The draw itself scatters
-    around that sum, little within strata.
+    A_{ia})`. Where these shares would leave a least share open, they are mixed with the greedy
+    choice in that segment; where they would use too much, contacts elsewhere are drawn in by one
+    factor. Every limit is linear in the probabilities, so it then holds for their sum. The draw
+    itself scatters around that sum, little within strata.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _wanted(
 
 
 def _priced(rows: Rows, choices: Candidates, allocation: Allocation) -> np.ndarray:
-    """Charge what each arm uses of the limits at their prices: customers by arms, control's 0 first."""
+    """Charge each arm for what it uses, at the limits' prices; control's 0 comes first."""
     prices = allocation.limits["price"].to_numpy(dtype=float)
     by_action = (prices @ rows.by_cost) * choices.cost + prices @ rows.by_count
     by_action = by_action + (prices @ rows.by_cell)[rows.cell][:, None]
@@ -235,16 +235,42 @@ def _priced(rows: Rows, choices: Candidates, allocation: Allocation) -> np.ndarr
 
 
 def _within(rows: Rows, choices: Candidates, wanted: np.ndarray, greedy: np.ndarray) -> np.ndarray:
-    """Draw the wanted shares in until every limit holds."""
-    used, is_cap = _use(rows, choices, wanted), rows.limit >= 0
-    over = is_cap & (used > rows.limit) & (used > 0)
-    factor = float((rows.limit[over] / used[over]).min(initial=1.0))
-    drawn_in = factor * wanted
-    drawn_in[:, 0] = 1 - drawn_in[:, 1:].sum(axis=1)
-    used, sure = _use(rows, choices, drawn_in), _use(rows, choices, greedy)
+    """Bend the wanted shares until every limit holds: least shares, then caps, then all."""
+    met, is_floored = _meet_least_shares(rows, choices, wanted, greedy)
+    bent = _draw_in(rows, choices, met, is_floored)
+    used, sure = _use(rows, choices, bent), _use(rows, choices, greedy)
     over = used > rows.limit + 1e-9
     part = np.clip((rows.limit - sure)[over] / (used - sure)[over], 0, 1).min(initial=1.0)
-    return part * drawn_in + (1 - part) * greedy
+    return part * bent + (1 - part) * greedy
+
+
+def _meet_least_shares(
+    rows: Rows, choices: Candidates, wanted: np.ndarray, greedy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix wanted and greedy shares in segments that would get too little; also who is in any."""
+    met, is_floored = wanted.copy(), np.zeros(choices.n, dtype=bool)
+    for j in np.flatnonzero(rows.is_floor & (rows.limit < 0)):
+        inside = rows.by_cell[j][rows.cell] != 0
+        is_floored |= inside
+        used, sure = (_use(rows, choices, shares)[j] for shares in (met, greedy))
+        if used > rows.limit[j]:
+            part = np.clip((rows.limit[j] - sure) / (used - sure), 0, 1)
+            met[inside] = part * met[inside] + (1 - part) * greedy[inside]
+    return met, is_floored
+
+
+def _draw_in(
+    rows: Rows, choices: Candidates, shares: np.ndarray, is_floored: np.ndarray
+) -> np.ndarray:
+    """Draw contacts in by one factor, where no least share asks for them, until caps hold."""
+    free = shares * ~is_floored[:, None]
+    used, by_free = _use(rows, choices, shares), _use(rows, choices, free)
+    over = np.isin(rows.kinds, (BUDGET, CAPACITY)) & (used > rows.limit) & (by_free > 0)
+    left = (rows.limit - used + by_free)[over] / by_free[over]
+    factor = np.where(is_floored, 1.0, np.clip(left, 0, 1).min(initial=1.0))[:, None]
+    drawn_in = factor * shares
+    drawn_in[:, 0] = 1 - drawn_in[:, 1:].sum(axis=1)
+    return drawn_in
 
 
 def _use(rows: Rows, choices: Candidates, shares: np.ndarray) -> np.ndarray:

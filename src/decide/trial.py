@@ -22,7 +22,9 @@ def replay_rounds(
 
     In a round it would have given :math:`1 - (k-1) m` to the arm of the highest expected profit
     and :math:`m` to every other: the greedy form of the policy, with its floor. What was earned
-    in the round is the outcome minus what the arm drawn is charged.
+    in the round is the outcome minus what the arm drawn is charged, counted from what control was
+    expected to bring there: that moves the value of every policy by the same amount, and takes
+    out of the comparison that some customers buy more whatever is done.
 
     Parameters
     ----------
@@ -41,7 +43,8 @@ def replay_rounds(
     Returns
     -------
     Rounds
-        Rewards in shop currency, with expected rewards of the arm drawn and of the policy.
+        Rewards above control's in shop currency, with those expected of the arm drawn and of the
+        policy.
     """
     actions = list(campaign.actions)
     first = rounds.drop_duplicates(_KEY).set_index(_KEY).sort_index()
@@ -55,9 +58,10 @@ def replay_rounds(
     )
     drawn = pd.Index([CONTROL, *actions]).get_indexer(first["drawn_action"])
     row = np.arange(len(first))
-    expected = first["control_value"].to_numpy(dtype=float)[:, None] + np.nan_to_num(profit)
+    expected = np.nan_to_num(profit)
+    gained = (first["outcome_value"] - first["control_value"]).to_numpy(dtype=float)
     return Rounds(
-        reward=first["outcome_value"].to_numpy(dtype=float) - np.r_[0.0, cost][drawn],
+        reward=gained - np.r_[0.0, cost][drawn],
         pscore=first["pscore"].to_numpy(dtype=float),
         action_prob=policy[row, drawn],
         predicted=expected[row, drawn],

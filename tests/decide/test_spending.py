@@ -124,12 +124,13 @@ def test_least_shares_hold_beside_a_budget(plan, is_known):
     _, kept, _, spend = decided(plan, spending, is_known)
     is_few = SEGMENTS["segment"].eq("few").to_numpy()
     assert 1 - kept.probabilities["control"].to_numpy()[is_few].mean() >= 0.7 - 1e-6
-    assert spent(kept, spend) <= 450 + 1e-6
+    assert 0.5 * 450 < spent(kept, spend) <= 450 + 1e-6
 
 
 def test_fairness_holds_between_groups(plan):
     spending = Spending(total_budget=300.0, fairness_floor=0.95, fairness_by="age_band")
-    _, kept, _, _ = decided(plan, spending)
+    _, kept, _, spend = decided(plan, spending)
+    assert spent(kept, spend) > 0.9 * 300
     contacted = 1 - kept.probabilities["control"].to_numpy()
     is_old = PROFILES["age_band"].eq("old").to_numpy()
     for group in (is_old, ~is_old):

@@ -41,10 +41,11 @@ def test_rounds_are_replayed_by_hand(campaign):
     replayed = replay_rounds(rounds, campaign, CHARGES, FLOOR)
     # net effects: 1.5 and 0; -.3 and -.1; -.3 and none: share, control, control
     assert replayed.action_prob.tolist() == pytest.approx([0.90, 0.90, 0.05])
-    assert replayed.reward.tolist() == pytest.approx([4.5, 2.0, 3.0])
-    assert replayed.predicted.tolist() == pytest.approx([2.5, 2.0, 3.0])
+    # 5 - .5 - 1, 2 - 2, 4 - 1 - 3
+    assert replayed.reward.tolist() == pytest.approx([3.5, 0.0, 0.0])
+    assert replayed.predicted.tolist() == pytest.approx([1.5, 0.0, 0.0])
     assert replayed.predicted_value.tolist() == pytest.approx(
-        [1.0 + 0.9 * 1.5, 2.0 + 0.05 * -0.3 + 0.05 * -0.1, 3.0 + 0.05 * -0.3]
+        [0.9 * 1.5, 0.05 * -0.3 + 0.05 * -0.1, 0.05 * -0.3]
     )
 
 
@@ -67,7 +68,7 @@ def test_a_policy_that_is_surely_better_is_promoted(campaign):
     promotion = judged(campaign, logged(6_000, 6.0, 1))
     assert promotion.verdict == "promote"
     # the policy earns .5 * (6 - .5) with its .9, less what its floor wastes; the log .3 * -1.5
-    truth = 10 + 0.5 * (0.9 * 5.5 - 0.05) + 0.5 * (-0.05 * 6.5 - 0.05)
+    truth = 0.5 * (0.9 * 5.5 - 0.05) + 0.5 * (-0.05 * 6.5 - 0.05)
     assert promotion.candidate.lower < truth < promotion.candidate.upper
 
 

@@ -10,6 +10,7 @@ Only the ledger is left out; each campaign has a salt of its own.
 from dataclasses import dataclass
 import functools
 import json
+import logging
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from src.measure import outcomes, results, sample_ratio, verdict
 from src.rehearsal.effect import add_known_effect
 from src.stage import PROJECT_ROOT
 from tests.measure.shop import AS_OF, DAYS, PLAN, Shop, events_table, make_shop, orders_table
+
+logger = logging.getLogger(__name__)
 
 N_CUSTOMERS = 1_500
 N_SHOPS = 20
@@ -117,7 +120,7 @@ def test_1000_campaigns_in_which_nobody_was_contacted_find_something_in_one_of_t
     found = np.mean([answer != verdict.CANNOT_TELL for answer, _ in answers])
     gains = np.mean([answer == verdict.GAIN for answer, _ in answers])
     estimates = np.array([estimate for _, estimate in answers])
-    print(f"false positives {found:.3f}, of them gains {gains:.3f}; mean {estimates.mean():.3f}")
+    logger.info("found %.3f, of them gains %.3f; mean %.3f", found, gains, estimates.mean())
     assert 0.036 <= found <= 0.064
     assert abs(estimates.mean()) < 3 * estimates.std() / np.sqrt(len(estimates))
 
@@ -130,7 +133,7 @@ def test_the_effect_that_05_calls_detectable_is_found_four_times_in_five():
         revenue = one.mde / PLAN.margin_share  # an order from each person contacted
         richer, _ = add_known_effect(one.shop.orders, decisions, revenue, k, AS_OF, DAYS, 1.0)
         found.append(judge(richer, decisions)[0] == verdict.GAIN)
-    print(f"power {np.mean(found):.3f}")
+    logger.info("power %.3f", np.mean(found))
     assert 0.76 <= np.mean(found) <= 0.84
 
 

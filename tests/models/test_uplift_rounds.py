@@ -32,7 +32,7 @@ def test_rows_keep_their_contract_and_their_round(world):
 
 
 def test_effects_of_unseen_customers_are_near_the_truth(world):
-    rows, truth, found, rounds = world
+    _, truth, found, rounds = world
     assert [model.basis for model in found.models[:2]] == ["t_linear", CONSTANT_EFFECT]
     mail = rounds[rounds["action"].eq("mail")]["uplift_value"].to_numpy()
     assert np.corrcoef(mail, truth["mail"])[0, 1] > 0.9
