@@ -77,12 +77,13 @@ def _ends(total: float, weights: np.ndarray, members: np.ndarray | None) -> tupl
 
 
 def record_plan(policies: pd.DataFrame) -> dict[str, float]:
-    """Name the plan's expected profit and its ends for the record, in shop currency."""
+    """Name the plan's profit, expected and replayed, and its ends, in shop currency."""
     plan = policies.set_index("policy").loc[PLAN]
     return {
         "planned_profit": float(plan["expected_profit_value"]),
         "planned_profit_lower": float(plan["lower"]),
         "planned_profit_upper": float(plan["upper"]),
+        **{name: float(plan[name]) for name in plan.index if name.startswith("replayed_")},
     }
 
 
@@ -98,9 +99,22 @@ def plan_sentence(policies: pd.DataFrame) -> str:
         )
     best = plain["expected_profit_value"].idxmax()
     return (
-        f"The plan is expected to earn **{plan['expected_profit_value']:,.0f}** "
-        f"(95% interval {plan['lower']:,.0f} to {plan['upper']:,.0f}, shop currency) from "
+        f"The plan is expected to earn {_range(plan, 'expected_profit_value', '')} from "
         f"{plan['n_contacted']:,.0f} contacts; the best of the plain alternatives, *{best}*, "
-        f"{plain.loc[best, 'expected_profit_value']:,.0f} "
-        f"({plain.loc[best, 'lower']:,.0f} to {plain.loc[best, 'upper']:,.0f})."
+        f"{_range(plain.loc[best], 'expected_profit_value', '')}. " + _replayed(plan)
+    )
+
+
+def _range(row: pd.Series, value: str, prefix: str) -> str:
+    lower, upper = row[f"{prefix}lower"], row[f"{prefix}upper"]
+    return f"**{row[value]:,.0f}** (95% interval {lower:,.0f} to {upper:,.0f}, shop currency)"
+
+
+def _replayed(plan: pd.Series) -> str:
+    if not np.isfinite(plan.get("replayed_value", np.nan)):
+        return "Past rounds cannot show what it would have earned."
+    return (
+        "Replayed on past rounds, with effects learnt from other customers, it would have earned "
+        f"{_range(plan, 'replayed_value', 'replayed_')} from as many: the figure to rely on where "
+        "the two differ, for the first is flattered by the choice of the best."
     )

@@ -1,16 +1,19 @@
 """Whether the new policy decides, or the running one: judged by past rounds drawn at random."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from src.decide.catalogue import CONTROL, Campaign
+from src.decide.compare import PLAN, SURE_PLAN
 from src.decide.gate import PROMOTE, REFUSE, Promotion, judge_policy
 from src.decide.policy import EXPLOIT, Policy, blend_policies, mix_with_floor
 from src.metrics.ope_intervals import Rounds
 
-__all__ = ["decide_who_decides", "judge_by_rounds", "replay_rounds"]
+__all__ = ["decide_who_decides", "judge_by_rounds", "replay_policies", "replay_rounds"]
+
+_Z_95 = 1.96
 
 _KEY = ["campaign_id", "customer_id"]
 
@@ -46,27 +49,114 @@ def replay_rounds(
         Rewards above control's in shop currency, with those expected of the arm drawn and of the
         policy.
     """
+    past = _lay_out(rounds, campaign, charges)
+    policy = mix_with_floor(_greedy(past.profit), min_pscore)
+    row = np.arange(len(policy))
+    expected = np.nan_to_num(past.profit)
+    return Rounds(
+        reward=past.reward,
+        pscore=past.pscore,
+        action_prob=policy[row, past.drawn],
+        predicted=expected[row, past.drawn],
+        predicted_value=(policy * expected).sum(axis=1),
+    )
+
+
+@dataclass(frozen=True)
+class _Past:
+    """Rounds in arrays: expected profit of each arm (NaN: could not be drawn), and what came."""
+
+    customer: np.ndarray
+    profit: np.ndarray
+    drawn: np.ndarray
+    pscore: np.ndarray
+    reward: np.ndarray
+
+
+def _lay_out(rounds: pd.DataFrame, campaign: Campaign, charges: pd.Series) -> _Past:
     actions = list(campaign.actions)
     first = rounds.drop_duplicates(_KEY).set_index(_KEY).sort_index()
     wide = rounds.pivot(index=_KEY, columns="action", values="uplift_value").sort_index()
     cost = charges.reindex(actions).to_numpy(dtype=float)
     profit = wide.reindex(columns=actions).to_numpy(dtype=float) - cost
-    profit = np.hstack([np.zeros((len(profit), 1)), profit])
-    policy = mix_with_floor(
-        np.eye(len(actions) + 1)[np.where(np.isnan(profit), -np.inf, profit).argmax(axis=1)],
-        min_pscore,
-    )
     drawn = pd.Index([CONTROL, *actions]).get_indexer(first["drawn_action"])
-    row = np.arange(len(first))
-    expected = np.nan_to_num(profit)
     gained = (first["outcome_value"] - first["control_value"]).to_numpy(dtype=float)
-    return Rounds(
-        reward=gained - np.r_[0.0, cost][drawn],
+    return _Past(
+        customer=pd.factorize(first.index.get_level_values("customer_id"))[0],
+        profit=np.hstack([np.zeros((len(profit), 1)), profit]),
+        drawn=drawn,
         pscore=first["pscore"].to_numpy(dtype=float),
-        action_prob=policy[row, drawn],
-        predicted=expected[row, drawn],
-        predicted_value=(policy * expected).sum(axis=1),
+        reward=gained - np.r_[0.0, cost][drawn],
     )
+
+
+def _greedy(profit: np.ndarray) -> np.ndarray:
+    best = np.where(np.isnan(profit), -np.inf, profit).argmax(axis=1)
+    return np.eye(profit.shape[1])[best]
+
+
+def replay_policies(
+    rounds: pd.DataFrame,
+    campaign: Campaign,
+    charges: pd.Series,
+    min_pscore: float,
+    n_customers: int,
+) -> pd.DataFrame:
+    r"""Say what policies would have earned in past rounds beyond writing to nobody.
+
+    .. math:: d_i = \sum_a \pi_{ia} \hat q_{ia} + \frac{\pi_{i a_i}}{p_i}(r_i - \hat q_{i a_i})
+              - \frac{1[a_i = 0]}{p_i}\, r_i
+
+    the doubly robust value of a policy less that of nobody, round by round, times the customers
+    of this campaign. Unlike a sum of estimated effects it does not flatter the policy that was
+    chosen by them: every round is decided by effects learnt from other customers, and what
+    they leave over is counted. It speaks of the customers of those rounds.
+
+    Parameters
+    ----------
+    rounds, campaign, charges, min_pscore
+        As for `replay_rounds`.
+    n_customers : int
+        Customers of this campaign.
+
+    Returns
+    -------
+    DataFrame
+        One row per policy that could be replayed, named as by `compare_policies`: `policy`,
+        `replayed_value`, `replayed_lower`, `replayed_upper` (95 %, customers as units).
+    """
+    rounds = rounds[rounds["drawn_action"].isin(campaign.arms)]
+    columns = ["policy", "replayed_value", "replayed_lower", "replayed_upper"]
+    if rounds.empty:
+        return pd.DataFrame(columns=columns).astype(dict.fromkeys(columns[1:], float))
+    past = _lay_out(rounds, campaign, charges)
+    n, k = past.profit.shape
+    sure, one = _greedy(past.profit), np.eye(k)
+    policies = {
+        **{
+            f"{name} to all": np.tile(one[a + 1], (n, 1)) for a, name in enumerate(campaign.actions)
+        },
+        "an even draw": np.full((n, k), 1 / k),
+        SURE_PLAN: sure,
+        PLAN: mix_with_floor(sure, min_pscore),
+    }
+    rows = [("nobody", 0.0, 0.0, 0.0)]
+    for name, shares in policies.items():
+        if not (shares[np.isnan(past.profit)] > min_pscore).any():  # else some never had the arm
+            rows.append((name, *(n_customers * end for end in _gain(past, shares))))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _gain(past: _Past, shares: np.ndarray) -> tuple[float, float, float]:
+    """Mean gain per round over nobody, with its interval."""
+    row, expected = np.arange(len(shares)), np.nan_to_num(past.profit)
+    left = (past.reward - expected[row, past.drawn]) * shares[row, past.drawn] / past.pscore
+    nobody = past.reward * (past.drawn == 0) / past.pscore
+    gain = (shares * expected).sum(axis=1) + left - nobody
+    mean = float(gain.mean())
+    by_customer = np.bincount(past.customer, gain - mean)
+    half = _Z_95 * float(np.sqrt((by_customer**2).sum())) / len(gain)
+    return mean, mean - half, mean + half
 
 
 def judge_by_rounds(

@@ -179,6 +179,7 @@ def test_figures_are_drawn_even_for_nobody(campaign):
         "4 of 6 customers are written to; 3 segments have no control"
     )
     policies = compare_policies(estimates, policy, PROFILES, campaign)
+    policies = policies.assign(replayed_value=np.nan, replayed_lower=np.nan, replayed_upper=np.nan)
     assert "Nothing is known" in plots.plot_policies(policies, True).get_title(loc="left")
     empty = measure_spread(np.zeros(0), np.zeros(0))
     curve = detectable_by_share(empty, 0)

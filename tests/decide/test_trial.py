@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from src.decide.policy import EXPLOIT, EXPLORE, Policy
-from src.decide.trial import decide_who_decides, judge_by_rounds, replay_rounds
+from src.decide.trial import (
+    decide_who_decides,
+    judge_by_rounds,
+    replay_policies,
+    replay_rounds,
+)
 
 CHARGES = pd.Series({"share": 0.5, "amount": 1.0})
 FLOOR = 0.05
@@ -84,6 +89,37 @@ def test_too_few_rounds_are_refused(campaign):
 def test_rounds_of_other_actions_do_not_count(campaign):
     rounds = logged(400, 1.0, 4).assign(drawn_action="another", action="another")
     assert judged(campaign, rounds) is None
+
+
+def test_gains_over_nobody_by_hand(campaign):
+    rounds = rounds_of(["share", "control"], [0.5, 0.5], [4.0, 1.0], [(2.0, 0.0), (0.0, 0.0)])
+    table = replay_policies(rounds, campaign, CHARGES, FLOOR, 10).set_index("policy")
+    assert table.loc["nobody", "replayed_value"] == 0
+    # share to all: 1.5 + (3.5 - 1.5) / .5 for the first, -.5 - 1 / .5 for the second round
+    assert table.loc["share to all", "replayed_value"] == pytest.approx(10 * (5.5 - 2.5) / 2)
+    # the plan: the same for the first; nothing for the second, which nobody is given, too
+    assert table.loc["the plan without exploring", "replayed_value"] == pytest.approx(10 * 5.5 / 2)
+
+
+@pytest.mark.slow
+def test_gains_over_nobody_cover_the_truth(campaign):
+    # the choice earns 5.5 or nothing by halves, the plan .9 of it less what its floor loses
+    plan = 0.5 * (0.9 * 5.5 - 0.05) + 0.5 * (-0.05 * 6.5 - 0.05)
+    truth = {"the plan without exploring": 2.75, "this plan": plan}
+    covered = {name: [] for name in truth}
+    for seed in range(200):
+        table = replay_policies(logged(2_000, 6.0, seed), campaign, CHARGES, FLOOR, 1)
+        for name, value in truth.items():
+            row = table.set_index("policy").loc[name]
+            covered[name].append(row["replayed_lower"] <= value <= row["replayed_upper"])
+    assert all(0.91 <= np.mean(inside) <= 0.985 for inside in covered.values())
+
+
+def test_a_policy_whose_actions_were_never_tried_is_not_replayed(campaign):
+    rounds = rounds_of(["share", "control"], [0.5, 0.5], [4.0, 1.0], [(2.0, np.nan)] * 2)
+    table = replay_policies(rounds, campaign, CHARGES, FLOOR, 10)
+    assert "amount to all" not in set(table["policy"])
+    assert replay_policies(rounds.head(0), campaign, CHARGES, FLOOR, 10).empty
 
 
 def policy_of(mode: str, share: float) -> Policy:
