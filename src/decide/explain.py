@@ -114,7 +114,7 @@ def count_by_group(decisions: pd.DataFrame, segments: pd.DataFrame, arms: tuple)
 
 
 def explain_customers(
-    decisions: pd.DataFrame, scores: pd.DataFrame, n_customers: int = 10
+    decisions: pd.DataFrame, scores: pd.DataFrame, policy: Policy, n_customers: int = 10
 ) -> pd.DataFrame:
     """Pick customers of every kind of decision, with what was known about each.
 
@@ -124,22 +124,34 @@ def explain_customers(
         The table of this stage.
     scores : DataFrame
         `customer_id` and the columns to show beside each decision.
+    policy : Policy
+        What the draw was made by.
     n_customers : int, default 10
         How many; kinds of decisions take turns.
 
     Returns
     -------
     DataFrame
-        One row per customer; the pseudonym is cut to its first eight characters.
+        One row per customer; the pseudonym is cut to its first eight characters, and `could_get`
+        gives every arm's expected profit and probability.
     """
     turn = decisions.groupby(["action", "reason"]).cumcount()
     picked = decisions.assign(turn=turn).sort_values(["turn", "action", "reason", "customer_id"])
     picked = picked.head(n_customers).merge(scores, on="customer_id", how="left")
     shown = [column for column in scores.columns if column != "customer_id"]
-    table = picked[
-        ["customer_id", *shown, "action", "pscore", "expected_profit_value", "reason"]
-    ].sort_values(["action", "customer_id"], ignore_index=True)
+    picked["could_get"] = [_could_get(one, policy) for one in picked["customer_id"]]
+    table = picked[["customer_id", *shown, "could_get", "action", "pscore", "reason"]].sort_values(
+        ["action", "customer_id"], ignore_index=True
+    )
     return table.assign(customer_id=table["customer_id"].str[:8])
+
+
+def _could_get(customer_id: str, policy: Policy) -> str:
+    """List the arms of one customer; empty outside the experiment."""
+    if customer_id not in policy.profits.index:
+        return ""
+    profits, shares = policy.profits.loc[customer_id], policy.probabilities.loc[customer_id]
+    return "; ".join(f"{arm} {profits[arm]:+.2f} ({shares[arm]:.0%})" for arm in profits.index)
 
 
 def design_sentence(mde: float, mde_share: float, plausible_share: float, mode: str) -> str:

@@ -1,5 +1,7 @@
 """Decisions as a table and in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,13 +152,22 @@ def test_counts_add_up(campaign):
 
 
 def test_explained_customers_are_of_every_kind_and_cut(campaign):
-    decisions, _, _ = decided(campaign, True, ["share", "control", "share", "share"])
+    decisions, _, policy = decided(campaign, True, ["share", "control", "share", "share"])
+    long = policy.profits.index + "-0123456789"
+    policy = replace(
+        policy,
+        profits=policy.profits.set_axis(long),
+        probabilities=policy.probabilities.set_axis(long),
+    )
     decisions["customer_id"] = decisions["customer_id"] + "-0123456789"
     scores = decisions[["customer_id"]].assign(clv=1.0)
-    table = explain_customers(decisions, scores, 5)
+    table = explain_customers(decisions, scores, policy, 5)
     assert len(table) == 5
     assert table["reason"].nunique() == 5
     assert table["customer_id"].str.len().eq(8).all()
+    could = table.set_index("customer_id")["could_get"]
+    assert could["anna-012"] == "control +0.00 (5%); share +1.00 (90%); amount +0.00 (5%)"
+    assert could["emil-012"] == ""
 
 
 @pytest.mark.parametrize(

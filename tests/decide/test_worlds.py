@@ -36,13 +36,13 @@ WORLDS = {
 }
 VARIED = ("heterogeneous", "sleeping dogs", "several actions")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200), pytest.mark.xdist_group("worlds")]
 
 
 @functools.cache
 def campaigned(name: str) -> Campaigned:
     world = WORLDS[name]
-    return second_campaign(world, first_campaign(world, N), N)
+    return second_campaign(world, first_campaign(world, N), N, n_repeats=1, n_members=25)
 
 
 def choice_profit(done: Campaigned) -> float:
