@@ -86,7 +86,7 @@ def profit_band(
         holds at each share by itself).
     """
     weight = np.ones(len(outcome)) if weight is None else weight
-    shares = np.linspace(0, 1, 21)
+    shares = np.arange(21) / 20
     n = int(customers.max()) + 1
     sample = _Ranked(outcome, is_treated, ranking, weight, customers)
     whole = sample.profits(np.ones((1, n)), shares, cost_value)[0]

@@ -9,12 +9,20 @@ import pandas as pd
 
 from src.metrics.uplift import qini_coefficient
 from src.metrics.uplift_heterogeneity import effect_scores, judge_rankings
-from src.metrics.uplift_resampled import compare_rankings
+from src.metrics.uplift_resampled import compare_rankings, profit_band
 from src.models.uplift_contacts import Contacts
 from src.models.uplift_learners import Learner, expected_outcomes
 from src.models.uplift_regressions import Ridge
 
-__all__ = ["BASELINE", "Comparison", "HeldOut", "choose_champion", "compare_learners", "hold_out"]
+__all__ = [
+    "BASELINE",
+    "Comparison",
+    "HeldOut",
+    "choose_champion",
+    "compare_learners",
+    "hold_out",
+    "hold_out_profit",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -175,6 +183,34 @@ def _areas(
     areas = areas.rename(columns={"ranking": "learner"})
     areas.insert(0, "action", contacts.actions[k])
     return areas
+
+
+def hold_out_profit(
+    comparison: Comparison, action: str, learner: str, cost_value: float, seed: int
+) -> pd.DataFrame:
+    """Profit per customer if the share ranked best were addressed, messages paid.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    action, learner : str
+        Whose ranking of customers it had not seen.
+    cost_value : float
+        Cost of one message, shop currency.
+    seed : int
+        Of the resampling of customers.
+
+    Returns
+    -------
+    DataFrame
+        As from `src.metrics.uplift_resampled.profit_band`.
+    """
+    contacts = comparison.contacts
+    k = contacts.actions.index(action)
+    pair, ranking = contacts.pair(k), comparison.held_out.predicted[learner][:, k]
+    customers = np.unique(contacts.customer[pair], return_inverse=True)[1]
+    outcome, treated, ranked, weight = _curve_arrays(contacts, k, ranking)
+    return profit_band(outcome, treated, ranked, customers, cost_value, seed, weight)
 
 
 def choose_champion(table: pd.DataFrame, action: str, max_p: float = 0.05) -> str | None:

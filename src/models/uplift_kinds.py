@@ -52,12 +52,15 @@ def predict_baseline(uplift: Uplift, rows: pd.DataFrame, profiles: pd.DataFrame)
 
 
 def judge_kinds(
-    scores: pd.DataFrame, p_baseline: Mapping[str, float], costs: Mapping[str, float]
+    scores: pd.DataFrame,
+    p_baseline: Mapping[str, float],
+    costs: Mapping[str, float],
+    min_effect_value: float = 0.0,
 ) -> pd.DataFrame:
     r"""Say for every customer and action how likely each of the four kinds is.
 
-    With the effect :math:`\tau` on margin, the cost :math:`c` of a message and the probability
-    :math:`p_0` of an order without it:
+    With the effect :math:`\tau` on margin, the least effect :math:`c` that counts, and the
+    probability :math:`p_0` of an order without the message:
 
     .. math:: P(\text{persuadable}) = P(\tau > c), \quad P(\text{sleeping dog}) = P(\tau < -c),
 
@@ -75,13 +78,18 @@ def judge_kinds(
         Probability of an order without a message, by customer.
     costs : mapping of str to float
         Cost of one message by action, shop currency.
+    min_effect_value : float, default 0
+        Least effect that counts, shop currency; never below the message's cost.
 
     Returns
     -------
     DataFrame
         One row per customer and action: the columns of `uplift_kinds`.
     """
-    parts = [_judge_action(part, costs[action]) for action, part in scores.groupby("action")]
+    parts = [
+        _judge_action(part, max(costs[action], min_effect_value))
+        for action, part in scores.groupby("action")
+    ]
     kinds = pd.concat(parts, ignore_index=True)
     kinds["p_baseline"] = kinds["customer_id"].map(p_baseline)
     rest = 1.0 - kinds["p_persuadable"] - kinds["p_sleeping_dog"]
@@ -97,14 +105,14 @@ def judge_kinds(
     return kinds.sort_values(["customer_id", "action"], ignore_index=True)
 
 
-def _judge_action(scores: pd.DataFrame, cost: float) -> pd.DataFrame:
-    """Share of the draws above the cost, and below it with the sign turned."""
+def _judge_action(scores: pd.DataFrame, least: float) -> pd.DataFrame:
+    """Share of the draws above the least effect that counts, and below its negative."""
     found = scores[["customer_id", "action"]].copy()
     if scores["draws"].isna().any():
         return found.assign(p_persuadable=np.nan, p_sleeping_dog=np.nan)
     draws = np.array(scores["draws"].to_list(), dtype=float)
     return found.assign(
-        p_persuadable=(draws > cost).mean(axis=1), p_sleeping_dog=(draws < -cost).mean(axis=1)
+        p_persuadable=(draws > least).mean(axis=1), p_sleeping_dog=(draws < -least).mean(axis=1)
     )
 
 

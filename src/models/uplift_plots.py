@@ -127,7 +127,7 @@ def plot_calibration(models: Sequence[UpliftModel]) -> Figure:
         axes.set_title(f"{model.action}: {learner_words(model.best)}", fontsize=10)
         axes.set_xlabel("predicted effect (shop currency)")
     panels[0].set_ylabel("realised effect, 95 % interval\n(shop currency)")
-    panels[-1].legend(loc="best", frameon=False)
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return figure
 
 

@@ -1,11 +1,12 @@
 """What is said of learnt effects: in a table, in words, as named numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from src.metrics.intervals import Interval
-from src.models.uplift import CONSTANT_EFFECT, NO_HISTORY, UpliftModel
+from src.models.uplift import CONSTANT_EFFECT, NO_HISTORY, Uplift, UpliftModel
+from src.models.uplift_comparison import hold_out_profit
 from src.models.uplift_words import learner_words
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "record_effects",
     "summarise_effects",
     "summarise_learners",
+    "summarise_profit",
 ]
 
 _FOLLOWS = {
@@ -62,6 +64,36 @@ def summarise_learners(models: Sequence[UpliftModel]) -> pd.DataFrame:
         return pd.DataFrame(columns=["action", "learner", *_SHOWN, "t", "p_value", "p_corrected"])
     table = pd.concat(tables, ignore_index=True)
     return table[["action", "learner", *_SHOWN, "t", "p_value", "p_corrected"]]
+
+
+def summarise_profit(found: Uplift, costs: Mapping[str, float], seed: int) -> pd.DataFrame:
+    """Lay out what addressing the best ranked would have earned, by every action's best learner.
+
+    Parameters
+    ----------
+    found : Uplift
+    costs : mapping of str to float
+        Cost of one message by action, shop currency.
+    seed : int
+        Of the resampling of customers.
+
+    Returns
+    -------
+    DataFrame
+        One row per action and fifth of the customers: `action`, `share`, `profit` per customer
+        of all with `lower` and `upper` (95 %), shop currency, on customers not learnt from.
+    """
+    tables = [
+        hold_out_profit(found.comparison, model.action, model.best, costs[model.action], seed)
+        .iloc[4::4]
+        .assign(action=model.action)
+        for model in found.models
+        if model.best
+    ]
+    columns = ["action", "share", "profit", "lower", "upper"]
+    return (
+        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    )
 
 
 def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:

@@ -16,6 +16,7 @@ from src.models.uplift_report import (
     record_effects,
     summarise_effects,
     summarise_learners,
+    summarise_profit,
 )
 from src.models.uplift_words import learner_words
 from tests.models.uplift_worlds import (
@@ -259,6 +260,12 @@ class TestKinds:
         assert row["p_kind"] == 0.5
         assert list(kinds.columns) == TABLES["uplift_kinds"].column_names
 
+    def test_an_effect_too_small_to_count_is_none(self):
+        kinds = judge_kinds(one_score([2.0, 0.6, 0.1, -3.0]), {"a": 0.8}, {"mail": 0.5}, 2.5)
+        assert kinds["p_persuadable"][0] == 0.0
+        assert kinds["p_sleeping_dog"][0] == 0.25
+        assert kinds["kind"][0] == "sure_thing"
+
     @pytest.mark.parametrize(
         ("draws", "p_baseline", "kind"),
         [
@@ -307,6 +314,12 @@ def test_figures_and_texts_show_what_was_learnt(two_actions, scores):
     assert "% for mail" in plot_kinds(kinds)._suptitle.get_text()
     assert summarise_effects(models)["what follows"].nunique() == 3
     assert "per contact" in describe_effects(models)
+    profit = summarise_profit(found, dict.fromkeys(("mail", "call", "letter"), 0.1), 1)
+    mail = profit[profit["action"] == "mail"].set_index("share")
+    # half of the customers gain 5, the others lose 2: the half earns 2.5, all earn 1.5
+    assert mail["lower"].loc[0.4:0.6].max() > 1.5
+    assert mail["profit"].loc[0.6] > mail["profit"].loc[1.0]
+    assert (mail["lower"] <= mail["profit"]).all()
     assert "of 10 groups" in describe_calibration(models)
     assert "likeliest" in describe_kinds(kinds)
     numbers = record_effects(models)
