@@ -3,10 +3,10 @@ PYTHON ?= python3
 PARAMS ?= params/demo.yaml
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := spark vision embed econml
+EXTRAS := spark vision embed econml online
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark vision embed econml bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark vision embed econml online bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -53,6 +53,8 @@ embed: .venv/.embed  ## add encoders of texts, for languages with few labels
 
 econml: .venv/.econml  ## add the causal forest of EconML to the uplift learners
 
+online: .venv/.online  ## add Vowpal Wabbit, for a policy that decides and learns in real time
+
 .venv/.%: $(READY) requirements-%.lock
 	@echo 'Adding $* from requirements-$*.lock ...'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-$*.lock
@@ -64,6 +66,8 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/text.py
 	@$(BIN)/python bench/tags.py
 	@$(BIN)/python bench/uplift.py
+	@$(BIN)/python bench/budget.py
+	@$(BIN)/python bench/online.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md

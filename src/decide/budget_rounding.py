@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from src.decide.budget_dual import Dual, Problem, respond
+from src.decide.silence import silence_output
 from src.errors import ParameterError
 
 __all__ = ["round_plan", "slack", "use_of"]
@@ -22,10 +23,10 @@ __all__ = ["round_plan", "slack", "use_of"]
 logger = logging.getLogger(__name__)
 
 _GOLDEN = 0.6180339887498949
-_CORES = (400, 2_000, 10_000, 40_000)
-_OF_EACH_CELL = 20
-_GOOD_GAP = 5e-5
-_NODES = 500
+_CORES = (120, 400, 2_000, 10_000, 40_000)
+_OF_CELLS = 150  # people of the core who are there for their cell
+_GOOD_GAP = 2e-4
+_NODES = 100
 
 
 def use_of(problem: Problem, choice: np.ndarray) -> np.ndarray:
@@ -67,7 +68,8 @@ def round_plan(problem: Problem, dual: Dual) -> np.ndarray:
     best, earned = None, -np.inf
     for size in sorted({min(size, problem.n) for size in _CORES}):
         core = _core(problem, regret, size)
-        found = _solve_core(problem, choice, core, 0.4 * _GOOD_GAP * abs(dual.bound))
+        near = 0.4 * _GOOD_GAP * abs(dual.bound) if size < problem.n else 0.0
+        found = _solve_core(problem, choice, core, near)
         if found is None:
             continue
         value = _profit(problem, found)
@@ -126,7 +128,8 @@ def _core(problem: Problem, regret: np.ndarray, size: int) -> np.ndarray:
     if n_cells == 1:
         return chosen
     cells = [np.flatnonzero(problem.rows.cell == cell) for cell in range(n_cells)]
-    some = [of[_least(regret[of], _OF_EACH_CELL)] for of in cells if len(of)]
+    each = max(2, min(20, _OF_CELLS // n_cells))
+    some = [of[_least(regret[of], each)] for of in cells if len(of)]
     return np.unique(np.concatenate([chosen, *some]))
 
 
@@ -186,13 +189,16 @@ def _solve(
     """Variables that are 1 in the best integer solution; none if there is no solution."""
     if not len(gains):
         return np.array([], dtype=int) if (left >= -1e-9).all() else None
-    found = milp(
-        -gains,
-        integrality=np.ones(len(gains)),
-        bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(once, ub=1), LinearConstraint(matrix, ub=left)],
-        options={"mip_rel_gap": gap, "node_limit": _NODES},
-    )
+    size = np.maximum(np.abs(matrix).max(axis=1).toarray(), 1e-12)
+    matrix, left = sparse.diags_array(1 / size) @ matrix, left / size
+    with silence_output():
+        found = milp(
+            -gains,
+            integrality=np.ones(len(gains)),
+            bounds=Bounds(0, 1),
+            constraints=[LinearConstraint(once, ub=1), LinearConstraint(matrix, ub=left)],
+            options={"mip_rel_gap": gap, "node_limit": _NODES},
+        )
     if found.x is None:
         logger.debug("budget core of %d choices: %s", len(gains), found.message)
         return None

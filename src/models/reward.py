@@ -149,7 +149,7 @@ def cross_fit_linear(
 def _solve(counts: np.ndarray, design: np.ndarray, reward: np.ndarray, ridge: float) -> np.ndarray:
     """Coefficients of each draw, shape (n_draws, n_features + 1)."""
     n_columns = design.shape[1]
-    outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+    outer = (design[:, :, None] * design[:, None, :]).reshape(-1, n_columns**2)
     matrix = (counts @ outer).reshape(-1, n_columns, n_columns)
     penalty = np.diag([_RIDGE * 1e-6] + [ridge] * (n_columns - 1))
     matrix = matrix + penalty * np.maximum(counts.sum(axis=1), 1.0)[:, None, None]
