@@ -67,7 +67,7 @@ def plot_policies(policies: pd.DataFrame, mode_is_exploring: bool) -> Axes:
         axes.scatter(
             replayed["replayed_value"], height, c=GOOD, s=30, zorder=3, label="on past rounds"
         )
-        axes.legend(fontsize=8.5, loc="lower right")
+        axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), frameon=False)
     for row, value in enumerate(shown["expected_profit_value"]):
         axes.annotate(_money(value), (value, row), (0, 8), textcoords="offset points", ha="center")
     axes.set_yticks(shown.index, shown["policy"].map(_words))

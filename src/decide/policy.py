@@ -188,7 +188,7 @@ def blend_policies(running: Policy, new: Policy, new_share: float, note: str) ->
     new_share : float, in [0, 1]
         Probability of the new one.
     note : str
-        Why, put in front of what the running policy does.
+        What is done, and why.
     """
     shares = (1 - new_share) * running.probabilities + new_share * new.probabilities
     return replace(
@@ -196,7 +196,7 @@ def blend_policies(running: Policy, new: Policy, new_share: float, note: str) ->
         version=f"{new.version}@{new_share:g}+{running.version}",
         probabilities=shares,
         best_arm=running.best_arm,
-        note=f"{note} {running.note}",
+        note=note,
     )
 
 

@@ -30,7 +30,7 @@ __all__ = [
     "say_prices",
 ]
 
-CURRENCY = "unit of shop currency"
+CURRENCY = "unit of money"
 
 
 @dataclass(frozen=True)

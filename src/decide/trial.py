@@ -100,7 +100,8 @@ def replay_policies(
     campaign: Campaign,
     charges: pd.Series,
     min_pscore: float,
-    n_customers: int,
+    chosen: Policy,
+    new: Policy,
 ) -> pd.DataFrame:
     r"""Say what policies would have earned in past rounds beyond writing to nobody.
 
@@ -116,8 +117,9 @@ def replay_policies(
     ----------
     rounds, campaign, charges, min_pscore
         As for `replay_rounds`.
-    n_customers : int
-        Customers of this campaign.
+    chosen, new : Policy
+        The plan, and the policy that the rounds were to judge; the plan can be replayed only if
+        it is that one.
 
     Returns
     -------
@@ -132,14 +134,13 @@ def replay_policies(
     past = _lay_out(rounds, campaign, charges)
     n, k = past.profit.shape
     sure, one = _greedy(past.profit), np.eye(k)
-    policies = {
-        **{
-            f"{name} to all": np.tile(one[a + 1], (n, 1)) for a, name in enumerate(campaign.actions)
-        },
-        "an even draw": np.full((n, k), 1 / k),
-        SURE_PLAN: sure,
-        PLAN: mix_with_floor(sure, min_pscore),
+    n_customers = len(chosen.profits)
+    constants = {
+        f"{name} to all": np.tile(one[a + 1], (n, 1)) for a, name in enumerate(campaign.actions)
     }
+    policies = constants | {"an even draw": np.full((n, k), 1 / k)}
+    if chosen.version == new.version:
+        policies |= {SURE_PLAN: sure, PLAN: mix_with_floor(sure, min_pscore)}
     rows = [("nobody", 0.0, 0.0, 0.0)]
     for name, shares in policies.items():
         if not (shares[np.isnan(past.profit)] > min_pscore).any():  # else some never had the arm
@@ -207,7 +208,16 @@ def decide_who_decides(promotion: Promotion | None, running: Policy, new: Policy
     if promotion.verdict == PROMOTE:
         return replace(new, note=f"**It goes live.** {promotion.reason} {new.note}")
     if promotion.verdict == REFUSE:
-        note = f"**The new policy is not used.** {promotion.reason} {running.note}"
+        note = f"**The new policy is not used.** {promotion.reason} {_as_before(running)}"
         return replace(running, profits=new.profits, note=note)
-    note = f"**The new policy is on trial.** {promotion.reason} All else as before:"
+    note = f"**The new policy is on trial.** {promotion.reason} {_as_before(running)}"
     return blend_policies(running, new, promotion.traffic_share, note)
+
+
+def _as_before(running: Policy) -> str:
+    if running.mode == EXPLOIT:
+        return f"All else as before: {running.note}"
+    return (
+        "All other draws are spread widely over the arms, late regulars and customers of much "
+        "value first, as if nothing were known."
+    )

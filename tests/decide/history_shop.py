@@ -74,7 +74,7 @@ def write_shop(folder: Path, n_customers: int, seed: int) -> Path:
             "seed": 1,
             "campaign": "params/campaigns/autumn_coupon.yaml",
         },
-        "01_ingest": {"source": str(folder / "history_shop.yaml")},
+        "01_ingest": {"source": str(folder / "history_shop.yaml"), "max_customers": 0},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder / "params.yaml"

@@ -165,7 +165,7 @@ def test_an_unknown_column_of_groups_is_refused(plan):
 
 def test_prices_are_said_in_words(plan):
     _, _, allocation, _ = decided(plan, Spending(total_budget=300.0))
-    assert "one more unit of shop currency in total brings" in say_prices(allocation)
+    assert "one more unit of money in total brings" in say_prices(allocation)
 
 
 def test_the_version_knows_the_limits(plan):

@@ -1,5 +1,7 @@
 """A new policy on past rounds: replayed by hand, and let through only if surely better."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +35,23 @@ def rounds_of(drawn, pscore, outcome, effects, control_value=0.0) -> pd.DataFram
         action=["share", "amount"] * n, uplift_value=np.ravel(effects)
     )
     return long.dropna(subset="uplift_value")
+
+
+def policy_of(mode: str, share: float) -> Policy:
+    ids = pd.Index(["anna"], name="customer_id")
+    arms = ["control", "share"]
+    return Policy(
+        mode=mode,
+        version=mode,
+        probabilities=pd.DataFrame([[1 - share, share]], ids, arms),
+        profits=pd.DataFrame([[0.0, 1.0 if mode == EXPLOIT else -1.0]], ids, arms),
+        best_arm=pd.Series(["share" if mode == EXPLOIT else ""], ids),
+        note=f"note of {mode}.",
+    )
+
+
+RUNNING, NEW = policy_of(EXPLORE, 0.5), policy_of(EXPLOIT, 0.9)
+TEN = replace(NEW, profits=pd.concat([NEW.profits] * 10))
 
 
 def test_rounds_are_replayed_by_hand(campaign):
@@ -93,7 +112,7 @@ def test_rounds_of_other_actions_do_not_count(campaign):
 
 def test_gains_over_nobody_by_hand(campaign):
     rounds = rounds_of(["share", "control"], [0.5, 0.5], [4.0, 1.0], [(2.0, 0.0), (0.0, 0.0)])
-    table = replay_policies(rounds, campaign, CHARGES, FLOOR, 10).set_index("policy")
+    table = replay_policies(rounds, campaign, CHARGES, FLOOR, TEN, TEN).set_index("policy")
     assert table.loc["nobody", "replayed_value"] == 0
     # share to all: 1.5 + (3.5 - 1.5) / .5 for the first, -.5 - 1 / .5 for the second round
     assert table.loc["share to all", "replayed_value"] == pytest.approx(10 * (5.5 - 2.5) / 2)
@@ -108,34 +127,24 @@ def test_gains_over_nobody_cover_the_truth(campaign):
     truth = {"the plan without exploring": 2.75, "this plan": plan}
     covered = {name: [] for name in truth}
     for seed in range(200):
-        table = replay_policies(logged(2_000, 6.0, seed), campaign, CHARGES, FLOOR, 1)
+        table = replay_policies(logged(2_000, 6.0, seed), campaign, CHARGES, FLOOR, NEW, NEW)
         for name, value in truth.items():
             row = table.set_index("policy").loc[name]
             covered[name].append(row["replayed_lower"] <= value <= row["replayed_upper"])
     assert all(0.91 <= np.mean(inside) <= 0.985 for inside in covered.values())
 
 
+def test_a_plan_that_is_not_the_new_policy_is_not_replayed_as_if_it_were(campaign):
+    rounds = rounds_of(["share", "control"], [0.5, 0.5], [4.0, 1.0], [(2.0, 0.0), (0.0, 0.0)])
+    table = replay_policies(rounds, campaign, CHARGES, FLOOR, RUNNING, NEW)
+    assert set(table["policy"]) == {"nobody", "share to all", "amount to all", "an even draw"}
+
+
 def test_a_policy_whose_actions_were_never_tried_is_not_replayed(campaign):
     rounds = rounds_of(["share", "control"], [0.5, 0.5], [4.0, 1.0], [(2.0, np.nan)] * 2)
-    table = replay_policies(rounds, campaign, CHARGES, FLOOR, 10)
+    table = replay_policies(rounds, campaign, CHARGES, FLOOR, TEN, TEN)
     assert "amount to all" not in set(table["policy"])
-    assert replay_policies(rounds.head(0), campaign, CHARGES, FLOOR, 10).empty
-
-
-def policy_of(mode: str, share: float) -> Policy:
-    ids = pd.Index(["anna"], name="customer_id")
-    arms = ["control", "share"]
-    return Policy(
-        mode=mode,
-        version=mode,
-        probabilities=pd.DataFrame([[1 - share, share]], ids, arms),
-        profits=pd.DataFrame([[0.0, 1.0 if mode == EXPLOIT else -1.0]], ids, arms),
-        best_arm=pd.Series(["share" if mode == EXPLOIT else ""], ids),
-        note=f"note of {mode}.",
-    )
-
-
-RUNNING, NEW = policy_of(EXPLORE, 0.5), policy_of(EXPLOIT, 0.9)
+    assert replay_policies(rounds.head(0), campaign, CHARGES, FLOOR, TEN, TEN).empty
 
 
 @pytest.mark.parametrize(
