@@ -169,43 +169,39 @@ def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> L
     ParameterError
         If that alone is more than a limit.
     """
-    n, k = choices.n, len(choices.actions) + 1
+    k = len(choices.actions) + 1
     scale = 1 - k * min_pscore
-    cost = np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
-    channels, actions = np.array(choices.channels), np.array(choices.actions)
+    cost = min_pscore * np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
+    count = np.full(k - 1, min_pscore * choices.n)
+    names = np.array(choices.channels), np.array(choices.actions)
 
-    def left(name: str, limit: float, floor_use: float) -> float:
-        if limit < floor_use or scale <= 0:
-            raise ParameterError(
-                f"Expected spending.{name} to pay for keeping every arm at min_pscore = "
-                f"{min_pscore}, which takes {floor_use:,.2f} of its {limit:,.2f}; raise it, or "
-                "lower min_pscore."
-            )
-        return (limit - floor_use) / scale
+    def left(limit: float, use: np.ndarray, kind: str, name: str = "") -> float:
+        meant = (names[0] == name) | (names[1] == name) | (not name)
+        return _left(limit, float(use[meant].sum()), scale, f"{kind}.{name}".rstrip("."))
 
-    total = spending.total_budget
+    total, budgets, caps = spending.total_budget, spending.channel_budgets, spending.capacities
     return Limits(
-        total_budget=None
-        if total is None
-        else left("total_budget", total, min_pscore * cost.sum()),
+        total_budget=None if total is None else left(total, cost, "total_budget"),
         channel_budgets={
-            name: left(f"channel_budgets.{name}", limit, min_pscore * cost[channels == name].sum())
-            for name, limit in spending.channel_budgets.items()
+            name: left(limit, cost, "channel_budgets", name) for name, limit in budgets.items()
         },
-        capacities={
-            name: left(
-                f"capacities.{name}",
-                limit,
-                min_pscore * n * ((channels == name) | (actions == name)).sum(),
-            )
-            for name, limit in spending.capacities.items()
-        },
+        capacities={name: left(limit, count, "capacities", name) for name, limit in caps.items()},
         min_shares={
             name: max(0.0, (share - (k - 1) * min_pscore) / scale)
             for name, share in spending.min_shares.items()
         },
         fairness_floor=spending.fairness_floor,
     )
+
+
+def _left(limit: float, use: float, scale: float, name: str) -> float:
+    """Take the floor's use off a limit; what is left is for shares that add up to 1 again."""
+    if limit < use or scale <= 0:
+        raise ParameterError(
+            f"Expected spending.{name} to pay for keeping every arm at min_pscore, which takes "
+            f"{use:,.2f} of its {limit:,.2f}; raise it, or lower min_pscore."
+        )
+    return (limit - use) / scale
 
 
 def _wanted(

@@ -172,3 +172,8 @@ def test_the_version_knows_the_limits(plan):
     free, kept, _, _ = decided(plan, Spending(total_budget=300.0))
     assert kept.version != free.version
     assert kept.best_arm.isin(["control", "note", "gift"]).all()
+
+
+def test_a_limit_on_what_is_not_there_is_refused(plan):
+    with pytest.raises(ParameterError, match="'fax'"):
+        decided(plan, Spending(channel_budgets={"fax": 10.0}))
