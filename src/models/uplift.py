@@ -24,6 +24,7 @@ NO_HISTORY = "no_randomised_history"
 CONSTANT_EFFECT = "constant_effect"
 
 _Z_95 = 1.96
+_LEAST_ARM = 50  # the first of five folds has a fifth of it, and a learner needs some
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def fit_uplift(
         return Uplift(tuple(UpliftModel(name, NO_HISTORY, *sizes[name]) for name in actions))
     features = fit_features(rows, columns)
     contacts = build_contacts(rows, known, features.transform(rows))
-    tried = [name for name in known if min(sizes[name]) >= min_arm_model]
+    tried = [name for name in known if min(sizes[name]) >= max(min_arm_model, _LEAST_ARM)]
     learners = available_learners() if learners is None else learners
     learners = available_learners() if learners is None else learners
     comparison = (

@@ -11,7 +11,7 @@ from src.metrics.uplift import qini_coefficient
 from src.metrics.uplift_heterogeneity import effect_scores, judge_rankings
 from src.metrics.uplift_resampled import compare_rankings, profit_band
 from src.models.uplift_contacts import Contacts
-from src.models.uplift_learners import Learner, expected_outcomes
+from src.models.uplift_learners import Learner, expect_arms, expected_outcomes
 from src.models.uplift_regressions import Ridge
 
 __all__ = [
@@ -152,9 +152,8 @@ def compare_learners(
         Draws of customers for the intervals of Qini and AUUC.
     """
     held_out = hold_out(contacts, learners, seed, n_repeats, n_folds)
-    arms = (contacts.centered(), contacts.arm, contacts.pscore)
-    scores = effect_scores(*arms, held_out.expected)
-    judged = judge_rankings(scores, contacts.tried, held_out.predicted, contacts.customer, seed)
+    scores = _scores(contacts, held_out.expected)
+    judged = _judge_forward(contacts, learners, seed, n_folds)
     judged["action"] = np.array(contacts.actions)[judged.pop("action_number")]
     areas = [
         _areas(contacts, k, held_out.predicted, seed, n_resamples)
@@ -167,6 +166,27 @@ def compare_learners(
     table = table.merge(judged, on=["action", "learner"], how="left")
     logger.info("compare_learners: %d learners on %d contacts", len(learners), len(contacts))
     return Comparison(contacts, table, held_out, scores)
+
+
+def _scores(contacts: Contacts, expected: np.ndarray) -> np.ndarray:
+    return effect_scores(contacts.centered(), contacts.arm, contacts.pscore, expected)
+
+
+def _judge_forward(
+    contacts: Contacts, learners: Mapping[str, Callable[[], Learner]], seed: int, n_folds: int
+) -> pd.DataFrame:
+    """Test whether customers differ; each fold is predicted by the folds before it only."""
+    fold = contacts.fold_of(n_folds, np.random.default_rng([seed, n_folds]))
+    predicted = {name: np.zeros((len(contacts), len(contacts.actions))) for name in learners}
+    expected = np.zeros((len(contacts), len(contacts.actions) + 1))
+    for number in range(1, n_folds):
+        held, before = fold == number, contacts.take(fold < number)
+        expected[held] = expect_arms(before, contacts.X[held], Ridge, seed + number)
+        for name, make in learners.items():
+            predicted[name][held] = make().fit(before, seed + number).predict(contacts.X[held])
+    judged = np.where(fold == 0, -1, fold)
+    scores = _scores(contacts, expected)
+    return judge_rankings(scores, contacts.tried, predicted, contacts.customer, seed, judged)
 
 
 def _areas(

@@ -33,6 +33,7 @@ __all__ = [
     "TLearner",
     "XLearner",
     "available_learners",
+    "expect_arms",
     "expected_outcomes",
 ]
 
@@ -216,9 +217,14 @@ def expected_outcomes(
     expected = np.zeros((len(contacts), len(contacts.actions) + 1))
     for number in np.unique(fold):
         held = fold == number
-        arms = _fit_arms(make, contacts.take(~held), seed + int(number))
-        expected[held] = _predict_arms(arms, contacts.X[held])
+        learn = contacts.take(~held)
+        expected[held] = expect_arms(learn, contacts.X[held], make, seed + int(number))
     return expected
+
+
+def expect_arms(learn: Contacts, X: np.ndarray, make: MakeRegression, seed: int) -> np.ndarray:
+    """Predict the outcome of fresh rows under each arm, shape (n, n_actions + 1)."""
+    return _predict_arms(_fit_arms(make, learn, seed), X)
 
 
 LEARNERS: Mapping[str, Callable[[], Learner]] = {

@@ -65,7 +65,9 @@ def judge(scores, *rankings, customers=None, seed=1, n_draws=1000):
     scores = scores[:, None] if scores.ndim == 1 else scores
     named = {f"r{i}": ranking.reshape(len(scores), -1) for i, ranking in enumerate(rankings)}
     customers = np.arange(len(scores)) if customers is None else customers
-    return judge_rankings(scores, np.ones(scores.shape, bool), named, customers, seed, n_draws)
+    return judge_rankings(
+        scores, np.ones(scores.shape, bool), named, customers, seed, n_draws=n_draws
+    )
 
 
 class TestJudge:

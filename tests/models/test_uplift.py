@@ -5,7 +5,8 @@ import pytest
 
 from src.data.tables import TABLES
 from src.models.uplift import CONSTANT_EFFECT, NO_HISTORY, fit_uplift, predict_uplift
-from src.models.uplift_comparison import BASELINE, choose_champion
+from src.models.uplift_comparison import BASELINE, choose_champion, compare_learners
+from src.models.uplift_contacts import build_contacts, fit_features
 from src.models.uplift_kinds import KINDS, UNKNOWN, describe_kinds, judge_kinds, predict_baseline
 from src.models.uplift_learners import LEARNERS
 from src.models.uplift_plots import plot_calibration, plot_history, plot_kinds, plot_learners
@@ -87,16 +88,13 @@ class TestChampion:
 
     @pytest.mark.slow
     def test_with_a_constant_effect_it_seldom_pretends(self):
-        # at most one world in twenty; 14 or more of 150 would have a probability below 2 %
-        n_worlds, pretended = 150, 0
-        options = {"n_repeats": 1, "n_members": 2}
+        n_worlds, pretended, actions = 200, 0, ("mail", "call")
         few = LINEAR_ONLY | {"s_trees": LEARNERS["s_trees"]}
         for seed in range(n_worlds):
-            rows, _ = draw_world(600, seed, {"mail": constant, "call": constant})
-            found = fit_uplift(
-                rows, ("mail", "call"), COLUMNS, seed, min_arm_model=100, learners=few, **options
-            )
-            pretended += any(model.basis != CONSTANT_EFFECT for model in found.models)
+            rows, _ = draw_world(600, seed, dict.fromkeys(actions, constant))
+            contacts = build_contacts(rows, actions, fit_features(rows, COLUMNS).transform(rows))
+            table = compare_learners(contacts, few, seed, n_repeats=1, n_resamples=1).table
+            pretended += any(choose_champion(table, action) for action in actions)
         assert pretended / n_worlds <= 0.05
 
     @pytest.mark.slow

@@ -97,9 +97,9 @@ class TestEffect:
     @pytest.mark.slow
     @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.2)], ids=["even", "uneven"])
     def test_the_interval_covers_as_often_as_it_says(self, shares):
-        hits, n_worlds = 0, 600
+        hits, n_worlds = 0, 1000
         for seed in range(n_worlds):
-            rows, _ = draw_world(400, seed, {"mail": constant}, shares)
+            rows, _ = draw_world(800, seed, {"mail": constant}, shares)
             effect = estimate_effect(rows, "mail", seed)
             hits += effect.lower <= 1.5 <= effect.upper
         assert 0.93 <= hits / n_worlds <= 0.97
