@@ -41,7 +41,7 @@ def make_people(n: int) -> Candidates:
 
 def make_limits(n: int) -> Limits:
     """Three budgets, all of them scarce."""
-    return Limits(total_budget=0.20 * n, channel_budgets={"sms": 0.10 * n, "post": 0.05 * n})
+    return Limits(total_budget=0.24 * n, channel_budgets={"sms": 0.10 * n, "post": 0.05 * n})
 
 
 def check_limits(people: Candidates, limits: Limits, plan: Allocation) -> None:

@@ -132,13 +132,14 @@ def respond(problem: Problem, prices: np.ndarray) -> Response:
         best, chosen = _best(problem, block, per_cost, per_count, nothing)
         value += float((best - nothing).sum())
         choice[block] = chosen
-        for action in range(n_actions):
-            takes = chosen == action
-            count[action] += np.count_nonzero(takes)
-            if problem.cost.shape[1] != 1:
-                spent[action] += problem.cost[action, block] @ takes
+        taken = np.flatnonzero(chosen >= 0)
+        action = chosen[taken].astype(np.intp)
+        count += np.bincount(action, minlength=n_actions)
+        if problem.cost.shape[1] != 1:
+            cost = problem.cost[action, start + taken]
+            spent += np.bincount(action, weights=cost, minlength=n_actions)
         if len(cells) > 1:
-            cells += np.bincount(rows.cell[block][chosen >= 0], minlength=len(cells))
+            cells += np.bincount(rows.cell[block][taken], minlength=len(cells))
     if problem.cost.shape[1] == 1:
         spent = count * problem.cost[:, 0]
     if len(cells) == 1:
