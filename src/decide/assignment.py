@@ -1,4 +1,4 @@
-"""Draws by keyed hash: the lasting holdout, and the arm of each customer."""
+"""Draws by hash: the lasting holdout, and the arm of each person."""
 
 from collections.abc import Sequence
 import hashlib
@@ -6,20 +6,16 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from src.data.window import parse_date
-from src.decide.catalogue import NONE
 from src.errors import ParameterError
-from src.ledger import Ledger, record_assignments
-from src.ledger.assignments import assigned_actions
 
 __all__ = [
     "arm_salt",
-    "count_kept",
+    "build_strata",
     "draw",
     "draw_arms",
+    "draw_arms_in_strata",
     "draw_holdout",
-    "drawn_before",
-    "keep_assignments",
+    "draw_in_strata",
     "planned_and_drawn",
 ]
 
@@ -103,7 +99,7 @@ def arm_salt(campaign_id: str, seed: int) -> str:
 def draw_arms(
     customer_ids: Sequence[str] | pd.Series, probabilities: pd.DataFrame, salt: str
 ) -> pd.DataFrame:
-    """Draw one arm per customer with the probabilities given.
+    """Draw one arm per customer with the probabilities given, each customer for itself.
 
     Parameters
     ----------
@@ -124,6 +120,13 @@ def draw_arms(
     ParameterError
         If a row does not add to 1 or a probability is negative.
     """
+    return _arms_at(draw(customer_ids, salt), customer_ids, probabilities)
+
+
+def _arms_at(
+    numbers: np.ndarray, customer_ids: Sequence[str] | pd.Series, probabilities: pd.DataFrame
+) -> pd.DataFrame:
+    """Each customer's arm is the piece of the unit line into which the number falls."""
     shares = probabilities.to_numpy(dtype=float)
     if len(shares) and ((shares < 0).any() or np.abs(shares.sum(axis=1) - 1).max() > 1e-9):
         raise ParameterError(
@@ -131,7 +134,7 @@ def draw_arms(
             "mend the policy."
         )
     edges = np.cumsum(shares, axis=1)[:, :-1]  # the last arm takes the rest, rounding included
-    arm = (draw(customer_ids, salt)[:, None] >= edges).sum(axis=1)
+    arm = (numbers[:, None] >= edges).sum(axis=1)
     names = probabilities.columns.to_numpy(dtype=object)
     return pd.DataFrame(
         {
@@ -142,6 +145,100 @@ def draw_arms(
     )
 
 
+def build_strata(
+    customer_ids: pd.Series, segments: pd.DataFrame, values: pd.DataFrame, n_bands: int = 3
+) -> pd.Series:
+    """Put customers that are alike into one stratum, in which arms are then balanced.
+
+    Parameters
+    ----------
+    customer_ids : Series of str
+        Customers of the experiment.
+    segments : DataFrame
+        One row per customer: `customer_id`, `segment`.
+    values : DataFrame
+        One row per customer: `customer_id`, `clv`.
+    n_bands : int, default 3
+        Bands of equal size by value; 1 leaves value out.
+
+    Returns
+    -------
+    Series of str
+        Segment and band of each customer, in the order given; 1 is the lowest band, 0 no value.
+    """
+    segment = customer_ids.map(segments.set_index("customer_id")["segment"]).fillna("no segment")
+    value = customer_ids.map(values.set_index("customer_id")["clv"])
+    share = value.rank(method="first", pct=True)
+    band = np.ceil(share * n_bands).fillna(0).astype(int)
+    return segment.astype(str).str.slice(0, 100) + " | value band " + band.astype(str)
+
+
+def draw_in_strata(
+    customer_ids: Sequence[str] | pd.Series, strata: Sequence[str] | pd.Series, salt: str
+) -> np.ndarray:
+    r"""One number in [0, 1) per customer, uniform for each and evenly spread in each stratum.
+
+    The :math:`n_s` customers of a stratum are put in the order of their hashes (`draw`), which is
+    a random one. The customer of rank :math:`r = 0, 1, \dots` gets
+
+    .. math:: v = \frac{r + U_s}{n_s}
+
+    with :math:`U_s` the hash of the stratum and its first customer. Rank and shift are uniform
+    and independent, so :math:`v` is uniform on [0, 1) for every customer: the probability of an
+    arm is the length of its piece exactly, whatever lengths the other customers' pieces have.
+    Where all of a stratum have the same probabilities, an arm's size there is within one of its
+    plan. Two salts give independent orders, hence independent experiments. A stratum of one is a
+    plain draw.
+
+    Parameters
+    ----------
+    customer_ids : sequence of str, length n
+        Customers.
+    strata : sequence of str, length n
+        Stratum of each.
+    salt : str
+        See `arm_salt`.
+
+    Returns
+    -------
+    array of shape (n,), in [0, 1)
+
+    References
+    ----------
+    .. Madow, W. and Madow, L. (1944). On the theory of systematic sampling. Annals of
+       Mathematical Statistics 15(1).
+    .. McKay, M., Beckman, R. and Conover, W. (1979). A comparison of three methods for selecting
+       values of input variables. Technometrics 21(2): one number from each n-th of the line.
+    """
+    frame = pd.DataFrame(
+        {
+            "customer_id": np.asarray(customer_ids, dtype=object),
+            "stratum": np.asarray(strata, dtype=object),
+            "own": draw(customer_ids, salt),
+        }
+    ).sort_values(["stratum", "own", "customer_id"])
+    groups = frame.groupby("stratum", sort=False)["customer_id"]
+    firsts = groups.first()
+    shifts = [draw([first], f"{salt}|shift|{name}")[0] for name, first in firsts.items()]
+    shift = frame["stratum"].map(pd.Series(shifts, index=firsts.index, dtype=float))
+    numbers = (groups.cumcount() + shift) / groups.transform("size")
+    below_one = np.nextafter(1.0, 0.0)  # rounding may not push the last one over the end
+    return numbers.sort_index().to_numpy(dtype=float).clip(max=below_one)
+
+
+def draw_arms_in_strata(
+    customer_ids: Sequence[str] | pd.Series,
+    probabilities: pd.DataFrame,
+    salt: str,
+    strata: Sequence[str] | pd.Series,
+) -> pd.DataFrame:
+    """Draw one arm per customer with the probabilities given, balanced within each stratum.
+
+    Parameters and result are those of `draw_arms`; `strata` has the stratum of each customer.
+    """
+    return _arms_at(draw_in_strata(customer_ids, strata, salt), customer_ids, probabilities)
+
+
 def planned_and_drawn(assigned: pd.DataFrame, probabilities: pd.DataFrame) -> pd.DataFrame:
     """Count what was drawn beside what was to be expected.
 
@@ -149,57 +246,11 @@ def planned_and_drawn(assigned: pd.DataFrame, probabilities: pd.DataFrame) -> pd
     -------
     DataFrame
         Row per arm: `n_planned` (sum of the probabilities), `n_drawn`, and `z_score`, the
-        difference in standard deviations of the draw.
+        difference in standard deviations of a draw of each for itself; balance within strata
+        makes it smaller.
     """
     planned = probabilities.sum()
     drawn = assigned["action"].value_counts().reindex(probabilities.columns, fill_value=0)
     deviation = np.sqrt((probabilities * (1 - probabilities)).sum())
     z_score = (drawn - planned) / deviation.where(deviation > 0)
     return pd.DataFrame({"n_planned": planned, "n_drawn": drawn, "z_score": z_score})
-
-
-def drawn_before(ledger: Ledger, campaign_id: str, customer_ids: pd.Series) -> list[str]:
-    """List the customers of whom the ledger already holds an arm of this campaign."""
-    with ledger.read() as connection:
-        return sorted(assigned_actions(connection, campaign_id, customer_ids.tolist()))
-
-
-def keep_assignments(
-    ledger: Ledger, decisions: pd.DataFrame, salt: str, policy_version: str, as_of_date: str
-) -> int:
-    """Write the arms of the experiment into the ledger, before any message can exist.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        Where assignments are kept; the same again changes nothing, another arm is refused.
-    decisions : DataFrame
-        One row per customer: `campaign_id`, `customer_id`, `action`, `pscore`. Customers
-        outside the experiment are passed over: they have no arm.
-    salt, policy_version : str
-        What the draw was made with.
-    as_of_date : str
-        The moment of the decision is the end of this day.
-
-    Returns
-    -------
-    int
-        Assignments that were new.
-    """
-    decided_at = pd.Timestamp(parse_date(as_of_date), tz="UTC") + pd.Timedelta(days=1)
-    drawn = decisions[decisions["action"].ne(NONE)]
-    return record_assignments(
-        ledger,
-        drawn.assign(salt=salt, policy_version=policy_version, decided_at=decided_at),
-    )
-
-
-def count_kept(ledger: Ledger, decisions: pd.DataFrame) -> int:
-    """Count the customers whose arm in the ledger is the one decided."""
-    drawn = decisions[decisions["action"].ne(NONE)]
-    with ledger.read() as connection:
-        n_kept = 0
-        for campaign_id, group in drawn.groupby("campaign_id"):
-            kept = assigned_actions(connection, campaign_id, group["customer_id"].tolist())
-            n_kept += int(group["customer_id"].map(kept).eq(group["action"]).sum())
-    return n_kept

@@ -1,14 +1,21 @@
 """The campaign file: what may be done, what it costs, what it may earn."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 import yaml
 
 from src.errors import ParameterError
 from src.stage import PROJECT_ROOT
 
-__all__ = ["CONTROL", "NONE", "Action", "Campaign", "read_campaign"]
+__all__ = ["CONTROL", "NONE", "Action", "Campaign", "Spending", "read_campaign"]
 
 CONTROL = "control"
 NONE = "none"
@@ -24,9 +31,10 @@ class _Strict(BaseModel):
 
 
 class Action(_Strict):
-    """One thing that may be done for a customer.
+    """One thing that may be done for a customer: a channel, an offer, an hour, a frequency.
 
     Costs and discounts are in shop currency; a share is of the order it is redeemed on.
+    `p_unsubscribe` is an assumption until the ledger knows better.
     """
 
     label: Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -37,6 +45,31 @@ class Action(_Strict):
     discount_value: _Money = 0.0
     minimum_basket_value: _Money = 0.0
     redemption_share: _Share = 0.0
+    p_unsubscribe: _Share = 0.002
+
+
+class Spending(_Strict):
+    """What a campaign must keep; what is left out has no limit.
+
+    Budgets are in shop currency and count messages and the discounts expected to be redeemed.
+    `channel_budgets` go by channel, `capacities` (customers) by channel or action, `min_shares`
+    by segment: the share of its customers in the experiment who get some action. Of every group
+    of `fairness_by`, a column of `profiles`, the share that gets an action is at least
+    `fairness_floor` of everybody's.
+    """
+
+    total_budget: _Money | None = None
+    channel_budgets: dict[_Name, _Money] = {}
+    capacities: dict[_Name, Annotated[int, Field(ge=0)]] = {}
+    min_shares: dict[str, _Share] = {}
+    fairness_floor: _Share = 0.0
+    fairness_by: _Name | None = None
+
+    @model_validator(mode="after")
+    def _fairness_has_groups(self) -> Self:
+        if self.fairness_floor and self.fairness_by is None:
+            raise ValueError("fairness_floor needs fairness_by, the column that names the groups")
+        return self
 
 
 class Campaign(_Strict):
@@ -51,7 +84,10 @@ class Campaign(_Strict):
     sender_address: str
     postal_address: str
     unsubscribe_url: str
+    lost_value_share: _Share = 0.10
+    """Share of a customer's expected value that goes with the permission to write."""
     actions: Annotated[dict[_Name, Action], Field(min_length=1)]
+    spending: Spending | None = None
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def build_eligibility(
     -------
     DataFrame
         One row per customer, in the order of `profiles`: `customer_id`, `is_eligible`,
-        `reason` (empty where eligible).
+        `reason` (why not; empty where eligible), `grounds` (why; empty where not).
     """
     asked = profiles[["customer_id", "recency_days"]].merge(
         contacts[["customer_id", "is_contactable", "reason"]],
@@ -51,6 +51,9 @@ def build_eligibility(
     reason = asked["reason"].fillna("unknown to the ledger").where(~is_contactable, "")
     reason = reason.mask(is_contactable & ~is_recent, f"no order in {eligible_days} days")
     reason = reason.mask(is_eligible, "")
+    days = asked["recency_days"].fillna(-1).astype(int).astype(str)
+    grounds = pd.Series("may be contacted, ordered " + days + " days before")
+    grounds = grounds.mask(~(is_contactable & is_recent), "was drawn before").where(is_eligible, "")
     logger.info(
         "build_eligibility: %d customers, %d contactable, %d eligible",
         len(asked),
@@ -62,5 +65,6 @@ def build_eligibility(
             "customer_id": asked["customer_id"],
             "is_eligible": is_eligible,
             "reason": reason,
+            "grounds": grounds,
         }
     )

@@ -8,7 +8,6 @@ from src.decide.policy import EXPLORE, Policy
 
 __all__ = [
     "build_decisions",
-    "compare_policies",
     "count_by_group",
     "design_sentence",
     "explain_customers",
@@ -16,8 +15,9 @@ __all__ = [
 ]
 
 HOLDOUT_REASON = "holdout: never contacted by any campaign"
-EXPLORE_REASON = "explores: no randomised history yet"
+EXPLORE_REASON = "explores: no policy has proven itself yet"
 KEEP_LEARNING_REASON = "explores: drawn against the policy to keep learning"
+KEPT_REASON = "drawn before by another policy, and kept"
 
 
 def build_decisions(
@@ -36,7 +36,8 @@ def build_decisions(
     is_holdout : array of bool
         From `draw_holdout`, same order.
     assigned : DataFrame
-        From `draw_arms`, the customers of the experiment: `customer_id`, `action`, `pscore`.
+        From `src.decide.kept.draw_remaining`, the customers of the experiment: `customer_id`,
+        `action`, `pscore`, `stratum`, `policy_version`.
     policy : Policy
         What the draw was made by.
     campaign : Campaign
@@ -47,7 +48,9 @@ def build_decisions(
     DataFrame
         As in the contract of `decisions`.
     """
-    decisions = eligibility.assign(campaign_id=campaign.campaign_id, is_holdout=is_holdout)
+    decisions = eligibility.drop(columns="grounds").assign(
+        campaign_id=campaign.campaign_id, is_holdout=is_holdout
+    )
     drawn = assigned.assign(**_drawn_columns(assigned, policy))
     decisions = decisions.merge(
         drawn, on="customer_id", how="left", validate="one_to_one", suffixes=("", "_drawn")
@@ -69,8 +72,10 @@ def _drawn_columns(assigned: pd.DataFrame, policy: Policy) -> dict[str, np.ndarr
     profit = profits.to_numpy()[np.arange(len(profits)), column]
     best_arm = policy.best_arm.loc[customer_ids].to_numpy()
     reasons = [
-        _reason(arm, best, value)
-        for arm, best, value in zip(assigned["action"], best_arm, profit, strict=True)
+        _reason(arm, best, value) if version == policy.version else KEPT_REASON
+        for arm, best, value, version in zip(
+            assigned["action"], best_arm, profit, assigned["policy_version"], strict=True
+        )
     ]
     return {
         "expected_profit_value": profit,
@@ -87,57 +92,6 @@ def _reason(arm: str, best_arm: str, profit: float) -> str:
     return (
         "no action is expected to pay" if arm == CONTROL else f"best expected profit {profit:.2f}"
     )
-
-
-def compare_policies(
-    estimates: pd.DataFrame, policy: Policy, profiles: pd.DataFrame, campaign: Campaign
-) -> pd.DataFrame:
-    """Set the plan's expected profit beside nobody, everybody, an even draw, and a rule.
-
-    The rule is a marketer's: the best constant action to frequent buyers who are late
-    (`f_score` at least 4, `r_score` at most 3). Where effects are known the ends add up the ends
-    of the customers' intervals: wider than an interval of the sum, and not corrected for the
-    choice of the best among noisy estimates.
-
-    Returns
-    -------
-    DataFrame
-        One row per policy: `policy`, `n_contacted` (expected), `expected_profit_value`, `lower`,
-        `upper` (shop currency, over all customers of the experiment; ends null if unknown).
-    """
-    customer_ids, actions = policy.profits.index, list(campaign.actions)
-    ends = [_grid(estimates, column, len(actions)) for column in ("lower", "upper")]
-    n = len(customer_ids)
-    constant = int(policy.profits[actions].sum().to_numpy().argmax()) if n else 0
-    late = profiles.set_index("customer_id").loc[customer_ids]
-    is_late = (late["f_score"].ge(4) & late["r_score"].le(3)).to_numpy()
-    one = np.eye(len(actions))
-    shares = {
-        "nobody": np.zeros((n, len(actions))),
-        **{f"{name} to all": np.tile(one[k], (n, 1)) for k, name in enumerate(actions)},
-        "an even draw": np.full((n, len(actions)), 1 / (len(actions) + 1)),
-        f"{actions[constant]} to late regulars": is_late[:, None] * one[constant],
-        "this plan": policy.probabilities[actions].to_numpy(),
-    }
-    profits = policy.profits[actions].to_numpy()
-    rows = [(name, w.sum(), (w * profits).sum(), *_total(w, ends)) for name, w in shares.items()]
-    columns = ["policy", "n_contacted", "expected_profit_value", "lower", "upper"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _grid(estimates: pd.DataFrame, column: str, n_actions: int) -> np.ndarray:
-    """One end of the interval of expected profit, customers by actions."""
-    given_away = estimates["cost_value"] + estimates["expected_discount_value"]
-    return (
-        (estimates[column].astype(float) - given_away)
-        .to_numpy(dtype=float)
-        .reshape((-1, n_actions))
-    )
-
-
-def _total(weights: np.ndarray, ends: list[np.ndarray]) -> tuple[float, float]:
-    lower, upper = (np.where(weights > 0, weights * end, 0.0).sum() for end in ends)
-    return lower, upper
 
 
 def count_by_group(decisions: pd.DataFrame, segments: pd.DataFrame, arms: tuple) -> pd.DataFrame:
@@ -160,7 +114,7 @@ def count_by_group(decisions: pd.DataFrame, segments: pd.DataFrame, arms: tuple)
 
 
 def explain_customers(
-    decisions: pd.DataFrame, scores: pd.DataFrame, n_customers: int = 10
+    decisions: pd.DataFrame, scores: pd.DataFrame, policy: Policy, n_customers: int = 10
 ) -> pd.DataFrame:
     """Pick customers of every kind of decision, with what was known about each.
 
@@ -170,22 +124,34 @@ def explain_customers(
         The table of this stage.
     scores : DataFrame
         `customer_id` and the columns to show beside each decision.
+    policy : Policy
+        What the draw was made by.
     n_customers : int, default 10
         How many; kinds of decisions take turns.
 
     Returns
     -------
     DataFrame
-        One row per customer; the pseudonym is cut to its first eight characters.
+        One row per customer; the pseudonym is cut to its first eight characters, and `could_get`
+        gives every arm's expected profit and probability.
     """
     turn = decisions.groupby(["action", "reason"]).cumcount()
     picked = decisions.assign(turn=turn).sort_values(["turn", "action", "reason", "customer_id"])
     picked = picked.head(n_customers).merge(scores, on="customer_id", how="left")
     shown = [column for column in scores.columns if column != "customer_id"]
-    table = picked[
-        ["customer_id", *shown, "action", "pscore", "expected_profit_value", "reason"]
-    ].sort_values(["action", "customer_id"], ignore_index=True)
+    picked["could_get"] = [_could_get(one, policy) for one in picked["customer_id"]]
+    table = picked[["customer_id", *shown, "could_get", "action", "pscore", "reason"]].sort_values(
+        ["action", "customer_id"], ignore_index=True
+    )
     return table.assign(customer_id=table["customer_id"].str[:8])
+
+
+def _could_get(customer_id: str, policy: Policy) -> str:
+    """List the arms of one customer; empty outside the experiment."""
+    if customer_id not in policy.profits.index:
+        return ""
+    profits, shares = policy.profits.loc[customer_id], policy.probabilities.loc[customer_id]
+    return "; ".join(f"{arm} {profits[arm]:+.2f} ({shares[arm]:.0%})" for arm in profits.index)
 
 
 def design_sentence(mde: float, mde_share: float, plausible_share: float, mode: str) -> str:

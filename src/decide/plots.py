@@ -44,7 +44,7 @@ def plot_counts(counts: pd.DataFrame) -> Axes:
 
 
 def plot_policies(policies: pd.DataFrame, mode_is_exploring: bool) -> Axes:
-    """Dots of `compare_policies` on one axis of expected profit."""
+    """Dots of `compare_policies` on one axis of expected profit, and what past rounds say."""
     plan = policies.iloc[-1]
     message = (
         f"Nothing is known yet: if messages change nothing, learning costs "
@@ -60,6 +60,14 @@ def plot_policies(policies: pd.DataFrame, mode_is_exploring: bool) -> Axes:
     )
     colors = [ACCENT if name == plan["policy"] else MUTED for name in shown["policy"]]
     axes.scatter(shown["expected_profit_value"], shown.index, c=colors, s=54, zorder=3)
+    replayed = shown[shown["replayed_value"].notna()]
+    if len(replayed) > 1:
+        height = replayed.index - 0.22
+        axes.hlines(height, replayed["replayed_lower"], replayed["replayed_upper"], GOOD, lw=2)
+        axes.scatter(
+            replayed["replayed_value"], height, c=GOOD, s=30, zorder=3, label="on past rounds"
+        )
+        axes.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), frameon=False)
     for row, value in enumerate(shown["expected_profit_value"]):
         axes.annotate(_money(value), (value, row), (0, 8), textcoords="offset points", ha="center")
     axes.set_yticks(shown.index, shown["policy"].map(_words))

@@ -1,6 +1,6 @@
 """Which arm with which probability: learn where nothing is known, else what should pay."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 import logging
 
@@ -8,9 +8,20 @@ import numpy as np
 import pandas as pd
 
 from src.decide.catalogue import CONTROL, Campaign
+from src.decide.estimates import profit_draws, profit_grid
 from src.errors import ParameterError
 
-__all__ = ["EXPLOIT", "EXPLORE", "Policy", "build_estimates", "choose_policy"]
+__all__ = [
+    "EXPLOIT",
+    "EXPLORE",
+    "Policy",
+    "blend_policies",
+    "choose_policy",
+    "explore_shares",
+    "mix_with_floor",
+    "name_version",
+    "thompson_shares",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +38,13 @@ class Policy:
     mode : str
         `explore` if nobody's response is known, else `exploit`.
     version : str
-        Mode and a hash of its settings, kept with every assignment.
+        Mode and a hash of settings and estimates, kept with every assignment.
     probabilities : DataFrame of shape (n_customers, n_arms)
         Row per customer (index `customer_id`), column per arm, control first.
     profits : DataFrame of shape (n_customers, n_arms)
         Expected incremental profit of each arm, shop currency; control is 0.
     best_arm : Series of str
-        Arm with the highest expected profit; empty where a customer is only explored.
+        Arm that the policy would choose if it were sure; empty where a customer is only explored.
     note : str
         What the policy does, in words.
     """
@@ -46,85 +57,37 @@ class Policy:
     note: str
 
 
-def build_estimates(
-    uplift_scores: pd.DataFrame,
-    discounts: pd.DataFrame,
-    customer_ids: pd.Series,
-    campaign: Campaign,
-) -> pd.DataFrame:
-    r"""Estimate the incremental profit of every action for every customer.
-
-    .. math:: \hat\pi_{ia} = \hat\tau_{ia} - c_a - \bar d_{ia}
-
-    the uplift in margin, minus the cost of one message, minus the discount expected to go to
-    orders that would have come anyway (`src.decide.offers`). Without randomised history
-    :math:`\tau` is unknown and stands at 0: what is left is the price of learning, and
-    `is_known` is false.
-
-    Parameters
-    ----------
-    uplift_scores : DataFrame
-        One row per customer and action: `customer_id`, `action`, `uplift_value`, `lower`,
-        `upper` (shop currency per contact, null if unknown).
-    discounts : DataFrame
-        One row per customer and action: `customer_id`, `action`, `expected_discount_value`.
-    customer_ids : Series of str
-        Customers to estimate.
-    campaign : Campaign
-        The actions and their costs.
-
-    Returns
-    -------
-    DataFrame
-        One row per customer and action, both in the order given: `customer_id`, `action`,
-        `uplift_value`, `lower`, `upper`, `cost_value`, `expected_discount_value`, `is_known`,
-        `expected_profit_value`.
-    """
-    costs = pd.DataFrame(
-        {
-            "action": list(campaign.actions),
-            "cost_value": [action.cost_value for action in campaign.actions.values()],
-        }
-    )
-    estimates = pd.DataFrame({"customer_id": customer_ids.to_numpy()}).merge(costs, how="cross")
-    key = ["customer_id", "action"]
-    scores = uplift_scores[[*key, "uplift_value", "lower", "upper"]]
-    estimates = estimates.merge(scores, on=key, how="left").merge(discounts, on=key, how="left")
-    estimates["is_known"] = estimates["uplift_value"].notna()
-    estimates["expected_discount_value"] = estimates["expected_discount_value"].fillna(0.0)
-    estimates["expected_profit_value"] = (
-        estimates["uplift_value"].astype(float).fillna(0.0)
-        - estimates["cost_value"]
-        - estimates["expected_discount_value"]
-    )
-    return estimates
-
-
 def choose_policy(
     estimates: pd.DataFrame,
     campaign: Campaign,
-    exploration_share: float,
+    is_first: np.ndarray,
     control_share: float,
+    later_ratio: float,
     min_pscore: float,
 ) -> Policy:
     r"""Choose the probability of every arm for every customer.
 
-    Where an action's uplift is known: epsilon-greedy. The arm with the highest expected profit
-    (control earns 0, so an action must promise more than that) gets
-    :math:`1-\varepsilon+\varepsilon/k`, each of the other :math:`k-1` arms
-    :math:`\varepsilon/k`. Where none is known: pure exploration, control with `control_share`
-    and the actions with equal shares of the rest.
+    Where an action's effect is known, by Thompson sampling: an arm's share :math:`s_{ia}` is the
+    share of the ensemble's members for whom it earns most (control earns 0, so an action must
+    promise more). A floor keeps every arm possible:
+
+    .. math:: p_{ia} = m + (1 - k m)\, s_{ia}
+
+    with :math:`m` = `min_pscore` and :math:`k` arms. Where no effect is known: pure exploration
+    (`explore_shares`). Limits come afterwards, in `src.decide.spending`.
 
     Parameters
     ----------
     estimates : DataFrame
-        From `build_estimates`.
+        From `src.decide.estimates.build_estimates`.
     campaign : Campaign
         The arms.
-    exploration_share : float, in [0, 1]
-        :math:`\varepsilon`; raised to :math:`k` times `min_pscore` if that is more.
+    is_first : array of bool, shape (n_customers,)
+        From `src.decide.rules.is_first_in_line`.
     control_share : float, in (0, 1)
-        Probability of control while purely exploring.
+        Probability of control for those first in line while purely exploring.
+    later_ratio : float, in (0, 1]
+        All others are then contacted so much less often.
     min_pscore : float, in (0, 1 / k]
         No arm is less likely than this, so that every arm can be learned about later.
 
@@ -139,74 +102,140 @@ def choose_policy(
 
     References
     ----------
-    .. Sutton, R. and Barto, A. (2018). Reinforcement Learning, 2nd ed., section 2.2.
+    .. Thompson, W. (1933). On the likelihood that one unknown probability exceeds another in view
+       of the evidence of two samples. Biometrika 25(3/4).
+    .. Eckles, D. and Kaptein, M. (2019). Bootstrap Thompson sampling and sequential decision
+       problems in the behavioral sciences. SAGE Open 9(2): an ensemble of resamples as posterior.
     .. Langford, J., Strehl, A. and Wortman, J. (2008). Exploration scavenging. ICML: why a
        policy must keep every arm possible to be learned from.
     """
     arms = list(campaign.arms)
-    _check_shares(len(arms), exploration_share, control_share, min_pscore)
-    exploration = max(exploration_share, len(arms) * min_pscore)
-    profits, is_known = _by_arm(estimates, arms)
-    best = np.where(is_known, profits, -np.inf)
-    best[:, 0] = 0.0
-    greedy = best.argmax(axis=1)
+    _check_shares(len(arms), control_share, later_ratio, min_pscore)
+    profits, is_known = profit_grid(estimates, campaign)
     is_explored = ~is_known.any(axis=1)
-    even = np.array([control_share] + [(1 - control_share) / (len(arms) - 1)] * (len(arms) - 1))
-    shares = np.eye(len(arms))[greedy] * (1 - exploration) + exploration / len(arms)
-    shares[is_explored] = even
+    shares = explore_shares(is_first, len(arms), control_share, later_ratio)
+    if not is_explored.all():
+        learnt = mix_with_floor(thompson_shares(profit_draws(estimates, campaign)), min_pscore)
+        shares[~is_explored] = learnt[~is_explored]
+    greedy = np.where(is_known | (np.arange(len(arms)) == 0), profits, -np.inf).argmax(axis=1)
     customer_ids = pd.Index(estimates["customer_id"].unique(), name="customer_id")
     mode = EXPLORE if is_explored.all() else EXPLOIT
     logger.info("choose_policy: %s, %d of %d only explored", mode, is_explored.sum(), len(profits))
     return Policy(
         mode=mode,
-        version=_version(mode, campaign, exploration, control_share),
+        version=name_version(mode, campaign, shares, profits),
         probabilities=pd.DataFrame(shares, index=customer_ids, columns=arms),
         profits=pd.DataFrame(profits, index=customer_ids, columns=arms),
         best_arm=pd.Series(np.where(is_explored, "", np.array(arms)[greedy]), index=customer_ids),
-        note=_note(is_explored, exploration, exploration_share, control_share),
+        note=_note(is_explored, control_share, later_ratio, min_pscore),
     )
 
 
-def _check_shares(n_arms: int, exploration: float, control: float, minimum: float) -> None:
-    if not (0 <= exploration <= 1 and 0 < minimum and n_arms * minimum <= 1):
+def explore_shares(
+    is_first: np.ndarray, n_arms: int, control_share: float, later_ratio: float
+) -> np.ndarray:
+    """Spread the draws widely while nothing is known, by rules and value first.
+
+    Those first in line get control with `control_share` and the actions with equal shares of the
+    rest; all others are contacted `later_ratio` times as often.
+
+    Examples
+    --------
+    >>> explore_shares(np.array([True, False]), 3, 0.4, 0.5).round(2).tolist()
+    [[0.4, 0.3, 0.3], [0.7, 0.15, 0.15]]
+    """
+    contacted = (1 - control_share) * np.where(is_first, 1.0, later_ratio)
+    each = np.repeat(contacted[:, None] / (n_arms - 1), n_arms - 1, axis=1)
+    return np.hstack([1 - contacted[:, None], each])
+
+
+def thompson_shares(draws: np.ndarray) -> np.ndarray:
+    """Share of the members for whom each arm earns most; of equal arms the first counts.
+
+    Parameters
+    ----------
+    draws : array of shape (n_members, n_customers, n_arms)
+        From `src.decide.estimates.profit_draws`.
+
+    Returns
+    -------
+    array of shape (n_customers, n_arms)
+
+    Examples
+    --------
+    >>> thompson_shares(np.array([[[0.0, 1.0]], [[0.0, -1.0]], [[0.0, 2.0]], [[0.0, 0.0]]]))
+    array([[0.5, 0.5]])
+    """
+    best = draws.argmax(axis=2)
+    return np.stack([(best == arm).mean(axis=0) for arm in range(draws.shape[2])], axis=1)
+
+
+def mix_with_floor(shares: np.ndarray, min_pscore: float) -> np.ndarray:
+    """Keep every arm at least as likely as `min_pscore`, and take that evenly from all shares."""
+    return min_pscore + (1 - shares.shape[1] * min_pscore) * shares
+
+
+def blend_policies(running: Policy, new: Policy, new_share: float, note: str) -> Policy:
+    """Let the new policy decide for a share of the draws, and the running one for the others.
+
+    Which of the two decides is part of the draw, so an arm's probability is the mean of both:
+    all that is learnt from such a round can be used for either.
+
+    Parameters
+    ----------
+    running, new : Policy
+        Of the same customers and arms.
+    new_share : float, in [0, 1]
+        Probability of the new one.
+    note : str
+        What is done, and why.
+    """
+    shares = (1 - new_share) * running.probabilities + new_share * new.probabilities
+    return replace(
+        new,
+        version=f"{new.version}@{new_share:g}+{running.version}",
+        probabilities=shares,
+        best_arm=running.best_arm,
+        note=note,
+    )
+
+
+def name_version(mode: str, campaign: Campaign, *grids: np.ndarray) -> str:
+    """Name a policy by its mode and a hash of the campaign file and the grids given."""
+    digest = hashlib.blake2b(campaign.model_dump_json().encode(), digest_size=6)
+    for grid in grids:
+        digest.update(np.ascontiguousarray(grid.round(6) + 0.0).tobytes())
+    return f"{mode}-{digest.hexdigest()}"
+
+
+def _check_shares(n_arms: int, control: float, ratio: float, minimum: float) -> None:
+    if not (0 < minimum and n_arms * minimum <= 1):
         raise ParameterError(
-            f"Expected exploration_share in [0, 1] and min_pscore in (0, {1 / n_arms:.3f}] for "
-            f"{n_arms} arms, found {exploration} and {minimum}; lower one of them."
+            f"Expected min_pscore in (0, {1 / n_arms:.3f}] for {n_arms} arms, found {minimum}; "
+            "lower it."
         )
-    if not minimum <= control <= 1 - (n_arms - 1) * minimum:
+    least = (1 - control) * ratio / (n_arms - 1)  # of an action for those who come later
+    if not (0 < ratio <= 1 and control >= minimum and least >= minimum - 1e-12):
         raise ParameterError(
-            f"Expected control_share to leave every arm at least min_pscore = {minimum}, found "
-            f"{control}; choose between {minimum} and {1 - (n_arms - 1) * minimum:.3f}."
+            "Expected later_ratio in (0, 1] and control_share to leave every arm at least "
+            f"min_pscore = {minimum}, found later_ratio {ratio} and control_share {control}, which "
+            f"leave an action {least:.3f}; lower one, or raise the other."
         )
 
 
-def _by_arm(estimates: pd.DataFrame, arms: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Profits and whether they are known, customers by arms, with control's zero in front."""
-    shape = (-1, len(arms) - 1)  # estimates run through all actions of one customer, then the next
-    profits = estimates["expected_profit_value"].to_numpy(dtype=float).reshape(shape)
-    is_known = estimates["is_known"].to_numpy(dtype=bool).reshape(shape)
-    zero = np.zeros((len(profits), 1))
-    return np.hstack([zero, profits]), np.hstack([zero.astype(bool), is_known])
-
-
-def _version(mode: str, campaign: Campaign, exploration: float, control: float) -> str:
-    settings = f"{campaign.model_dump_json()}|{exploration!r}|{control!r}"
-    return f"{mode}-{hashlib.blake2b(settings.encode(), digest_size=4).hexdigest()}"
-
-
-def _note(is_explored: np.ndarray, exploration: float, asked: float, control: float) -> str:
+def _note(is_explored: np.ndarray, control: float, ratio: float, minimum: float) -> str:
     if is_explored.all():
         return (
             "No randomised history yet: the effect of a message is unknown, so arms are drawn to "
-            f"learn it ({CONTROL} with probability {control:.0%}, the actions with equal shares "
-            "of the rest). No choice below claims to be better than another."
+            f"learn it. Late regulars and the third of most value get {CONTROL} with probability "
+            f"{control:.0%} and the actions with equal shares of the rest; all others are "
+            f"contacted {ratio:.0%} as often. No choice below claims to be better than another."
         )
     note = (
-        "Each customer gets the arm with the highest expected profit, and "
-        f"{exploration:.0%} of the draws are spread evenly over all arms to keep learning."
+        "Each arm is as likely as it is to be the best one: its probability is the share of the "
+        "resampled estimates for which it earns most. No arm falls below "
+        f"{minimum:.0%}, to keep learning."
     )
-    if exploration > asked:
-        note += f" (Raised from {asked:.0%}, so that no arm falls below the least probability.)"
     if is_explored.any():
         note += f" {is_explored.sum():,} customers without an estimate are purely explored."
     return note

@@ -9,7 +9,7 @@ from src.errors import LedgerError
 from src.ledger.schema import assignments as assignments_table
 from src.ledger.store import Ledger, chunks, rows_of
 
-__all__ = ["assigned_actions", "record_assignments"]
+__all__ = ["assigned_actions", "read_assignments", "record_assignments"]
 
 _COLUMNS = (
     "campaign_id",
@@ -20,6 +20,7 @@ _COLUMNS = (
     "policy_version",
     "decided_at",
 )
+_CIRCUMSTANCES = ("stratum", "eligibility_id", "eligibility_reason")
 _TOLERANCE = 1e-9
 
 
@@ -32,7 +33,10 @@ def record_assignments(ledger: Ledger, assignments: pd.DataFrame) -> int:
         Where to keep them.
     assignments : DataFrame
         One row per campaign and customer: `campaign_id`, `customer_id`, `action`, `pscore`
-        (empty only outside the experiment), `salt`, `policy_version`, `decided_at`.
+        (empty only outside the experiment), `salt`, `policy_version`, `decided_at`. Kept where
+        given, though no draw depends on them afterwards: `stratum` within which it was drawn,
+        `eligibility_id` (hash of the table that said who may be contacted) and
+        `eligibility_reason` (why this customer may).
 
     Returns
     -------
@@ -45,7 +49,8 @@ def record_assignments(ledger: Ledger, assignments: pd.DataFrame) -> int:
         If a customer of the campaign already drew another arm, or the same with another
         probability.
     """
-    rows = rows_of(assignments, _COLUMNS)
+    given = assignments.reindex(columns=[*assignments.columns.union(_CIRCUMSTANCES, sort=False)])
+    rows = rows_of(given, (*_COLUMNS, *_CIRCUMSTANCES))
     _check_unique(rows)
     with ledger.write() as connection:
         fresh = []
@@ -65,6 +70,39 @@ def assigned_actions(
     """Arm of each customer that has one in a campaign."""
     known = _known(connection, campaign_id, customer_ids)
     return {customer_id: row.action for customer_id, row in known.items()}
+
+
+def read_assignments(
+    connection: Connection, campaign_id: str, customer_ids: Sequence[str]
+) -> pd.DataFrame:
+    """Give what was drawn for customers of a campaign, as it was drawn.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `Ledger.read`.
+    campaign_id : str
+        The experiment.
+    customer_ids : sequence of str
+        Whom to look up; who has no assignment has no row.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer found, by `customer_id`: `action`, `pscore`, `salt`,
+        `policy_version`, `stratum`, `eligibility_id`, `eligibility_reason`.
+    """
+    names = ("customer_id", "action", "pscore", "salt", "policy_version", *_CIRCUMSTANCES)
+    columns = assignments_table.c
+    wanted = [columns[name] for name in names]
+    rows = []
+    for piece in chunks(list(customer_ids)):
+        query = select(*wanted).where(
+            columns.campaign_id == campaign_id, columns.customer_id.in_(piece)
+        )
+        rows += connection.execute(query).all()
+    found = pd.DataFrame(rows, columns=list(names))
+    return found.sort_values("customer_id", ignore_index=True).astype({"pscore": float})
 
 
 def _known(connection: Connection, campaign_id: str, customer_ids: Sequence[str]) -> dict[str, Row]:

@@ -115,6 +115,9 @@ assignments = Table(
     _name("salt", 120, nullable=False),
     _name("policy_version", 120, nullable=False),
     Column("decided_at", UtcTime, nullable=False),
+    _name("stratum", 120),
+    _name("eligibility_id"),
+    _name("eligibility_reason", 200),
 )
 
 contents = Table(

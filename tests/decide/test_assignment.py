@@ -1,4 +1,4 @@
-"""Draws: the same again, independent of each other, as likely as they say, kept before sending."""
+"""Draws: the same again, independent of each other, as likely as they say, balanced in strata."""
 
 import numpy as np
 import pandas as pd
@@ -7,16 +7,15 @@ from scipy import stats
 
 from src.decide.assignment import (
     arm_salt,
-    count_kept,
+    build_strata,
     draw,
     draw_arms,
+    draw_arms_in_strata,
     draw_holdout,
-    drawn_before,
-    keep_assignments,
+    draw_in_strata,
     planned_and_drawn,
 )
-from src.errors import LedgerError, ParameterError
-from src.ledger import open_ledger
+from src.errors import ParameterError
 
 IDS = [f"{i:032x}" for i in range(20_000)]
 SHARES = {"control": 0.34, "a": 0.33, "b": 0.33}
@@ -101,11 +100,98 @@ def test_nobody_to_draw():
     assert draw_arms([], even(0).reindex(columns=list(SHARES)), "salt").empty
 
 
+def strata_of(n: int) -> np.ndarray:
+    """Strata of very unequal sizes, the last of them a single customer."""
+    names = np.digitize(np.arange(n), [n // 2, n * 3 // 4, n - 9, n - 1]).astype(str)
+    return names.astype(object)
+
+
+def test_in_strata_the_draw_is_the_same_again_in_any_order():
+    strata = strata_of(200)
+    numbers = draw_in_strata(IDS[:200], strata, "salt")
+    assert (numbers == draw_in_strata(IDS[:200], strata, "salt")).all()
+    assert (numbers[::-1] == draw_in_strata(IDS[:200][::-1], strata[::-1], "salt")).all()
+
+
+def test_each_stratum_has_one_number_in_every_piece_of_the_line():
+    strata = strata_of(200)
+    numbers = draw_in_strata(IDS[:200], strata, "salt")
+    for name in np.unique(strata):
+        own = np.sort(numbers[strata == name])
+        assert (np.floor(own * len(own)) == np.arange(len(own))).all()
+
+
+def test_arms_of_a_stratum_are_within_one_of_their_plan():
+    strata = strata_of(1_000)
+    drawn = draw_arms_in_strata(IDS[:1_000], even(1_000), "salt", strata)
+    counts = pd.crosstab(strata, drawn["action"])
+    planned = np.outer(counts.sum(axis=1), [SHARES[name] for name in counts.columns])
+    assert (np.abs(counts - planned) < 1).to_numpy().all()
+
+
+@pytest.mark.parametrize("customer", [0, 180, 199], ids=["large", "small", "alone"])
+def test_in_strata_the_number_of_a_customer_is_uniform_over_salts(customer):
+    strata = strata_of(200)
+    numbers = [draw_in_strata(IDS[:200], strata, f"salt {k}")[customer] for k in range(600)]
+    assert stats.kstest(numbers, "uniform").pvalue > 0.01
+
+
+def test_in_strata_probabilities_hold_even_if_each_customer_has_other_ones():
+    # nine customers in a stratum, whose probabilities of control run from .1 to .9
+    p_control = np.linspace(0.1, 0.9, 9)
+    shares = pd.DataFrame({"control": p_control, "a": 1 - p_control})
+    salts = [f"salt {k}" for k in range(4_000)]
+    drawn = [draw_arms_in_strata(IDS[:9], shares, salt, ["s"] * 9)["action"] for salt in salts]
+    found = np.mean([arms == "control" for arms in drawn], axis=0)
+    error = np.sqrt(p_control * (1 - p_control) / len(salts))
+    assert (np.abs(found - p_control) < 3.5 * error).all()
+
+
+def test_two_experiments_in_strata_are_independent():
+    strata = strata_of(len(IDS))
+    first, second = (
+        draw_arms_in_strata(IDS, even(len(IDS)), arm_salt(name, 1), strata)["action"]
+        for name in ("x", "y")
+    )
+    assert stats.chi2_contingency(pd.crosstab(first, second)).pvalue > 0.01
+
+
+def test_nobody_to_draw_in_strata():
+    drawn = draw_arms_in_strata([], even(0).reindex(columns=list(SHARES)), "salt", [])
+    assert drawn.empty
+
+
+def test_strata_by_hand():
+    ids = pd.Series(["anna", "bert", "cleo", "dora"])
+    segments = pd.DataFrame({"customer_id": ["anna", "bert", "cleo"], "segment": ["x", "y", "x"]})
+    values = pd.DataFrame({"customer_id": ["dora", "bert", "anna"], "clv": [9.0, 5.0, 1.0]})
+    # shares by rank 1/3, 2/3 and 1 of those with a value; cleo has none
+    assert build_strata(ids, segments, values).tolist() == [
+        "x | value band 1",
+        "y | value band 2",
+        "x | value band 0",
+        "no segment | value band 3",
+    ]
+
+
 @pytest.mark.slow
-def test_million_customers_have_the_planned_sizes_in_seconds():
-    numbers = draw([str(i) for i in range(1_000_000)], "salt")
-    counts = np.histogram(numbers, [0, 0.34, 0.67, 1])[0]
-    assert stats.chisquare(counts, [340_000, 330_000, 330_000]).pvalue > 0.01
+def test_two_experiments_with_a_million_customers():
+    ids = [str(i) for i in range(1_000_000)]
+    strata = np.array([f"s{i % 24}" for i in range(1_000_000)], dtype=object)
+    shares = even(1_000_000)
+    each = [draw_arms(ids, shares, arm_salt(name, 1))["action"] for name in ("x", "y")]
+    spread = [
+        draw_arms_in_strata(ids, shares, arm_salt(name, 1), strata)["action"] for name in ("x", "y")
+    ]
+    for first, second in (each, spread):
+        assert stats.chi2_contingency(pd.crosstab(first, second)).pvalue > 0.01
+        for arms in (first, second):
+            counts = arms.value_counts()
+            expected = [SHARES[name] * 1_000_000 for name in counts.index]
+            assert stats.chisquare(counts, expected).pvalue > 0.01
+    held = pd.Series(draw_holdout(ids, 0.10, "shop"))
+    assert stats.binomtest(int(held.sum()), len(held), 0.10).pvalue > 0.01
+    assert stats.chi2_contingency(pd.crosstab(held, each[0])).pvalue > 0.01
 
 
 def test_planned_and_drawn_by_hand():
@@ -114,32 +200,3 @@ def test_planned_and_drawn_by_hand():
     table = planned_and_drawn(assigned, probabilities)
     assert table["n_planned"].tolist() == [50, 50]
     assert table["z_score"].tolist() == [2.0, -2.0]  # (60 - 50) / sqrt(100 * .25)
-
-
-DECISIONS = pd.DataFrame(
-    {
-        "campaign_id": "test",
-        "customer_id": ["anna", "bert", "cleo"],
-        "action": ["control", "a", "none"],
-        "pscore": [0.34, 0.33, np.nan],
-    }
-)
-
-
-def test_arms_are_kept_once_and_nothing_else(tmp_path):
-    with open_ledger(tmp_path) as ledger:
-        kept = [keep_assignments(ledger, DECISIONS, "s", "v", "2017-09-30") for _ in range(2)]
-        assert kept == [2, 0]
-        assert count_kept(ledger, DECISIONS) == 2
-        ids = DECISIONS["customer_id"]
-        assert drawn_before(ledger, "test", ids) == ["anna", "bert"]
-        assert drawn_before(ledger, "another", ids) == []
-
-
-def test_another_arm_for_the_same_campaign_is_refused(tmp_path):
-    with open_ledger(tmp_path) as ledger:
-        keep_assignments(ledger, DECISIONS, "s", "v", "2017-09-30")
-        changed = DECISIONS.assign(action=["a", "a", "none"])
-        with pytest.raises(LedgerError, match="would change theirs"):
-            keep_assignments(ledger, changed, "s", "v", "2017-09-30")
-        assert count_kept(ledger, changed) == 1

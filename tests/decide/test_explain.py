@@ -1,20 +1,23 @@
 """Decisions as a table and in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from src.data.tables import table_contract
 from src.decide import plots
+from src.decide.compare import compare_policies, plan_sentence
+from src.decide.estimates import build_estimates
 from src.decide.explain import (
     build_decisions,
-    compare_policies,
     count_by_group,
     design_sentence,
     explain_customers,
     summarize_decisions,
 )
-from src.decide.policy import build_estimates, choose_policy
+from src.decide.policy import choose_policy
 from src.decide.power import detectable_by_share, measure_spread
 
 IDS = pd.Series(["anna", "bert", "cleo", "dora"])
@@ -23,8 +26,10 @@ ELIGIBILITY = pd.DataFrame(
         "customer_id": [*IDS, "emil", "fran"],
         "is_eligible": [True] * 5 + [False],
         "reason": [""] * 5 + ["no consent"],
+        "grounds": ["may be contacted, ordered 9 days before"] * 5 + [""],
     }
 )
+VALUES = pd.DataFrame({"customer_id": IDS, "clv": 0.0})
 IS_HOLDOUT = np.array([False] * 4 + [True, True])
 PROFILES = pd.DataFrame(
     {"customer_id": ELIGIBILITY["customer_id"], "r_score": [3, 4, 3, 1, 1, 1], "f_score": [4] * 6}
@@ -44,14 +49,21 @@ def estimates_of(campaign, is_known: bool) -> pd.DataFrame:
             "uplift_value": np.ravel(np.column_stack([share, amount])),
         }
     )
-    scores = scores.assign(lower=scores["uplift_value"] - 1, upper=scores["uplift_value"] + 1)
-    return build_estimates(scores if is_known else scores.head(0), DISCOUNTS, IDS, campaign)
+    effect = scores["uplift_value"]
+    draws = [[one - 0.5, one, one + 0.5] for one in effect]  # members move all customers at once
+    scores = scores.assign(lower=effect - 1, upper=effect + 1, draws=draws)
+    p_unsubscribe = pd.Series(0.0, index=list(campaign.actions))
+    return build_estimates(
+        scores if is_known else scores.head(0), DISCOUNTS, VALUES, p_unsubscribe, IDS, campaign
+    )
 
 
 def decided(campaign, is_known: bool, arms: list[str]) -> tuple[pd.DataFrame, ...]:
     estimates = estimates_of(campaign, is_known)
-    policy = choose_policy(estimates, campaign, 0.3, 0.34, 0.05)
-    assigned = pd.DataFrame({"customer_id": IDS, "action": arms, "pscore": 0.3})
+    policy = choose_policy(estimates, campaign, np.array([True] * 4), 0.34, 0.5, 0.05)
+    assigned = pd.DataFrame({"customer_id": IDS, "action": arms, "pscore": 0.3}).assign(
+        stratum="all", policy_version=policy.version
+    )
     decisions = build_decisions(ELIGIBILITY, IS_HOLDOUT, assigned, policy, campaign)
     return decisions, estimates, policy
 
@@ -80,7 +92,7 @@ def test_table_keeps_its_contract(campaign):
 
 def test_without_history_every_drawn_arm_explores(campaign):
     decisions, _, _ = decided(campaign, False, ["share", "control", "share", "amount"])
-    assert decisions["reason"].head(4).eq("explores: no randomised history yet").all()
+    assert decisions["reason"].head(4).eq("explores: no policy has proven itself yet").all()
     assert decisions["is_exploration"].tolist() == [True] * 4 + [False] * 2
 
 
@@ -95,10 +107,14 @@ def test_policies_by_hand(campaign):
     # late regulars: anna, cleo and dora
     assert table.loc["amount to late regulars", "expected_profit_value"] == pytest.approx(0.97)
     assert table.loc["amount to late regulars", "n_contacted"] == 3
-    # ends of one customer are one away on either side
-    assert table.loc["amount to late regulars", "lower"] == pytest.approx(0.97 - 3)
-    # .8 on the best, .1 on each other arm: .8 * (1 + 2) + .1 * (0 + -2.05 + .5 + -2.05)
-    assert table.loc["this plan", "expected_profit_value"] == pytest.approx(2.04)
+    # members move all of the three by half at once: a deviation of 1.5
+    assert table.loc["amount to late regulars", "lower"] == pytest.approx(0.97 - 1.96 * 1.5)
+    # the best of each: share for anna, amount for cleo, nothing for the others
+    assert table.loc["the plan without exploring", "expected_profit_value"] == pytest.approx(3.0)
+    # every member agrees, so .05 + .85 on the best and .05 on each other arm:
+    # .9 * (1 + 2) + .05 * (0 + -2.05 + .5 + -2.05), amount being worth 0 to anna
+    assert table.loc["this plan", "expected_profit_value"] == pytest.approx(2.52)
+    assert "**3** (95% interval" in plan_sentence(table.reset_index())
 
 
 def test_unknown_effects_have_no_interval(campaign):
@@ -106,6 +122,18 @@ def test_unknown_effects_have_no_interval(campaign):
     table = compare_policies(estimates, policy, PROFILES, campaign).set_index("policy")
     assert table.loc["nobody", "lower"] == 0
     assert np.isnan(table.loc["this plan", "lower"])
+    assert "price of learning" in plan_sentence(table.reset_index())
+    assert "the plan without exploring" not in table.index
+
+
+def test_arms_of_another_policy_are_kept_and_said_to_be(campaign):
+    _, _, policy = decided(campaign, True, ["share"] * 4)
+    assigned = pd.DataFrame({"customer_id": IDS, "action": "share", "pscore": 0.3}).assign(
+        stratum="all", policy_version=[policy.version, "before", policy.version, "before"]
+    )
+    decisions = build_decisions(ELIGIBILITY, IS_HOLDOUT, assigned, policy, campaign)
+    kept = decisions["reason"].eq("drawn before by another policy, and kept")
+    assert kept.tolist() == [False, True, False, True, False, False]
 
 
 def test_counts_add_up(campaign):
@@ -124,13 +152,22 @@ def test_counts_add_up(campaign):
 
 
 def test_explained_customers_are_of_every_kind_and_cut(campaign):
-    decisions, _, _ = decided(campaign, True, ["share", "control", "share", "share"])
+    decisions, _, policy = decided(campaign, True, ["share", "control", "share", "share"])
+    long = policy.profits.index + "-0123456789"
+    policy = replace(
+        policy,
+        profits=policy.profits.set_axis(long),
+        probabilities=policy.probabilities.set_axis(long),
+    )
     decisions["customer_id"] = decisions["customer_id"] + "-0123456789"
     scores = decisions[["customer_id"]].assign(clv=1.0)
-    table = explain_customers(decisions, scores, 5)
+    table = explain_customers(decisions, scores, policy, 5)
     assert len(table) == 5
     assert table["reason"].nunique() == 5
     assert table["customer_id"].str.len().eq(8).all()
+    could = table.set_index("customer_id")["could_get"]
+    assert could["anna-012"] == "control +0.00 (5%); share +1.00 (90%); amount +0.00 (5%)"
+    assert could["emil-012"] == ""
 
 
 @pytest.mark.parametrize(
@@ -153,6 +190,7 @@ def test_figures_are_drawn_even_for_nobody(campaign):
         "4 of 6 customers are written to; 3 segments have no control"
     )
     policies = compare_policies(estimates, policy, PROFILES, campaign)
+    policies = policies.assign(replayed_value=np.nan, replayed_lower=np.nan, replayed_upper=np.nan)
     assert "Nothing is known" in plots.plot_policies(policies, True).get_title(loc="left")
     empty = measure_spread(np.zeros(0), np.zeros(0))
     curve = detectable_by_share(empty, 0)

@@ -1,114 +1,151 @@
 """The policy: what it picks, how likely, and that it does not pretend to know."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from src.decide.policy import build_estimates, choose_policy
+from src.decide.catalogue import Action
+from src.decide.estimates import build_estimates
+from src.decide.policy import blend_policies, choose_policy
 from src.errors import ParameterError
 
 IDS = pd.Series(["anna", "bert", "cleo"])
-DISCOUNTS = pd.DataFrame(
-    {
-        "customer_id": ["anna", "anna", "bert"],
-        "action": ["share", "amount", "share"],
-        "expected_discount_value": [0.20, 0.25, 0.10],
-    }
+NO_DISCOUNTS = pd.DataFrame(columns=["customer_id", "action", "expected_discount_value"]).astype(
+    {"customer_id": "str", "action": "str", "expected_discount_value": float}
+)
+NO_VALUES = pd.DataFrame({"customer_id": ["anna"], "clv": [0.0]})
+IS_FIRST = np.array([True, False, True])
+
+
+def scores(**draws_of: tuple) -> pd.DataFrame:
+    """Effects as four members see them: for each customer a list for `share`, one for `amount`."""
+    rows = [
+        (customer_id, action, draws)
+        for customer_id, pair in draws_of.items()
+        for action, draws in zip(("share", "amount"), pair, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=["customer_id", "action", "draws"])
+    effect = frame["draws"].map(lambda draws: np.nan if draws is None else np.mean(draws))
+    return frame.assign(uplift_value=effect, lower=effect - 1, upper=effect + 1)
+
+
+NO_HISTORY = scores(**dict.fromkeys(IDS, (None, None)))
+HISTORY = scores(
+    anna=([1.02, 1.02, 1.02, 0.0], [0.03, 0.03, 2.03, 0.03]),
+    bert=([-1.0, -1.0, -1.0, -1.0], [-2.0, -2.0, 0.5, -2.0]),
+    cleo=([0.5, 0.5, 0.5, 0.5], None),
 )
 
 
-def scores(**uplifts: tuple[float, float]) -> pd.DataFrame:
-    rows = [
-        (customer_id, action, value)
-        for customer_id, pair in uplifts.items()
-        for action, value in zip(("share", "amount"), pair, strict=True)
-    ]
-    frame = pd.DataFrame(rows, columns=["customer_id", "action", "uplift_value"])
-    return frame.assign(lower=frame["uplift_value"] - 1, upper=frame["uplift_value"] + 1)
-
-
-NO_HISTORY = scores(**dict.fromkeys(IDS, (np.nan, np.nan)))
-HISTORY = scores(anna=(1.0, 1.5), bert=(0.05, -2.0), cleo=(0.03, np.nan))
-
-
-def policy_of(campaign, uplift_scores, exploration=0.3, control=0.4, minimum=0.05):
-    estimates = build_estimates(uplift_scores, DISCOUNTS, IDS, campaign)
-    return choose_policy(estimates, campaign, exploration, control, minimum)
-
-
-def test_expected_profit_by_hand(campaign):
-    profits = policy_of(campaign, HISTORY).profits
-    assert profits.columns.tolist() == ["control", "share", "amount"]
-    # anna: 1.00 - .02 - .20 and 1.50 - .03 - .25; bert: .05 - .02 - .10 and -2 - .03
-    assert profits.loc["anna"].tolist() == pytest.approx([0, 0.78, 1.22])
-    assert profits.loc["bert"].tolist() == pytest.approx([0, -0.07, -2.03])
-    assert profits.loc["cleo"].tolist() == pytest.approx([0, 0.01, -0.03])
+def policy_of(campaign, uplift_scores, control=0.4, ratio=0.5, minimum=0.05, ids=IDS):
+    p_unsubscribe = pd.Series(0.0, index=list(campaign.actions))
+    estimates = build_estimates(
+        uplift_scores, NO_DISCOUNTS, NO_VALUES, p_unsubscribe, ids, campaign
+    )
+    return choose_policy(estimates, campaign, IS_FIRST[: len(ids)], control, ratio, minimum)
 
 
 def test_best_arm_must_promise_more_than_nothing(campaign):
     assert policy_of(campaign, HISTORY).best_arm.to_dict() == {
-        "anna": "amount",
+        "anna": "share",  # .765 - .02 is more than .53 - .03
         "bert": "control",
         "cleo": "share",
     }
 
 
-def test_probabilities_by_hand(campaign):
+def test_probabilities_are_shares_of_members_with_a_floor(campaign):
     policy = policy_of(campaign, HISTORY)
-    # .3 spread over three arms, .7 on the best
     assert policy.mode == "exploit"
-    assert policy.probabilities.loc["anna"].tolist() == pytest.approx([0.1, 0.1, 0.8])
-    assert policy.probabilities.loc["bert"].tolist() == pytest.approx([0.8, 0.1, 0.1])
+    # anna: share is best for two members, amount for one; in the last both lose or earn nothing:
+    # share costs .02, amount nets 0, which is no more than control
+    assert policy.probabilities.loc["anna"].tolist() == pytest.approx(
+        [0.05 + 0.85 / 4, 0.05 + 0.85 * 2 / 4, 0.05 + 0.85 / 4]
+    )
+    assert policy.probabilities.loc["bert"].tolist() == pytest.approx(
+        [0.05 + 0.85 * 3 / 4, 0.05, 0.05 + 0.85 / 4]
+    )
+    assert policy.probabilities.loc["cleo"].tolist() == pytest.approx([0.05, 0.90, 0.05])
     assert np.allclose(policy.probabilities.sum(axis=1), 1)
 
 
-def test_exploration_is_raised_to_the_least_probability_and_says_so(campaign):
-    policy = policy_of(campaign, HISTORY, exploration=0.0)
-    assert policy.probabilities.to_numpy().min() == pytest.approx(0.05)
-    assert "Raised from 0%" in policy.note
+def test_members_are_read_jointly_over_actions(campaign):
+    # both actions have the same draws, in opposite order: each is best for half of the members
+    mixed = scores(anna=([1.0, 3.0], [3.01, 1.01]))
+    shares = policy_of(campaign, mixed, ids=IDS.head(1)).probabilities.loc["anna"]
+    assert shares.tolist() == pytest.approx([0.05, 0.475, 0.475])
+
+
+def test_one_effect_for_all_treats_all_or_nobody(campaign):
+    all_alike = scores(**dict.fromkeys(IDS, ([0.5] * 4, [-0.5] * 4)))
+    assert policy_of(campaign, all_alike).best_arm.eq("share").all()
+    harmful = scores(**dict.fromkeys(IDS, ([-0.5] * 4, [-0.5] * 4)))
+    policy = policy_of(campaign, harmful)
+    assert policy.best_arm.eq("control").all()
+    assert policy.probabilities["control"].to_numpy() == pytest.approx([0.9] * 3)
 
 
 def test_without_history_all_is_exploration_and_says_so(campaign):
     policy = policy_of(campaign, NO_HISTORY)
     assert policy.mode == "explore"
+    # those first in line are contacted with .6, the others half as often
     assert policy.probabilities.loc["anna"].tolist() == pytest.approx([0.4, 0.3, 0.3])
+    assert policy.probabilities.loc["bert"].tolist() == pytest.approx([0.7, 0.15, 0.15])
     assert policy.best_arm.eq("").all()
     assert policy.note.startswith("No randomised history yet")
-    # the price of learning: a message and the discount on orders that come anyway
-    assert policy.profits.loc["anna"].tolist() == pytest.approx([0, -0.22, -0.28])
 
 
 def test_no_scores_at_all_are_no_history(campaign):
-    policy = policy_of(campaign, NO_HISTORY.head(0))
-    assert policy.mode == "explore"
+    assert policy_of(campaign, NO_HISTORY.head(0)).mode == "explore"
 
 
 def test_customer_without_estimate_is_explored_among_others(campaign):
     policy = policy_of(campaign, HISTORY[HISTORY["customer_id"].ne("bert")])
     assert policy.mode == "exploit"
     assert policy.best_arm["bert"] == ""
-    assert policy.probabilities.loc["bert"].tolist() == pytest.approx([0.4, 0.3, 0.3])
+    assert policy.probabilities.loc["bert"].tolist() == pytest.approx([0.7, 0.15, 0.15])
     assert "1 customers without an estimate" in policy.note
 
 
 def test_action_without_estimate_is_never_the_best(campaign):
-    uplift_scores = scores(anna=(-1.0, np.nan), bert=(-1.0, np.nan), cleo=(-1.0, np.nan))
-    assert policy_of(campaign, uplift_scores).best_arm.eq("control").all()
+    uplift_scores = scores(**dict.fromkeys(IDS, ([-1.0], None)))
+    policy = policy_of(campaign, uplift_scores)
+    assert policy.best_arm.eq("control").all()
+    assert policy.probabilities["amount"].to_numpy() == pytest.approx([0.05] * 3)
+
+
+def test_hours_are_arms_like_any_other(campaign):
+    hours = {
+        f"at_{hour}": Action(label=f"The same at {hour}", template="t") for hour in (8, 12, 18, 21)
+    }
+    plan = campaign.model_copy(update={"actions": hours})
+    best = {"anna": 2, "bert": 0, "cleo": 3}
+    rows = [
+        (customer, name, [1.0 + (k == best[customer])] * 2)
+        for customer in IDS
+        for k, name in enumerate(hours)
+    ]
+    frame = pd.DataFrame(rows, columns=["customer_id", "action", "draws"])
+    frame = frame.assign(uplift_value=frame["draws"].str[0], lower=0.0, upper=3.0)
+    policy = policy_of(plan, frame)
+    assert policy.best_arm.tolist() == ["at_18", "at_8", "at_21"]
+    assert policy.probabilities.to_numpy().max(axis=1) == pytest.approx([0.8] * 3)
 
 
 def test_nobody_to_decide_about(campaign):
-    estimates = build_estimates(HISTORY, DISCOUNTS, IDS.head(0), campaign)
-    assert choose_policy(estimates, campaign, 0.3, 0.4, 0.05).probabilities.empty
+    assert policy_of(campaign, HISTORY, ids=IDS.head(0)).probabilities.empty
 
 
-def test_version_names_the_settings(campaign):
-    versions = {
+def test_version_names_settings_and_estimates(campaign):
+    versions = [
         policy_of(campaign, HISTORY).version,
-        policy_of(campaign, HISTORY, exploration=0.31).version,
+        policy_of(campaign, HISTORY, minimum=0.06).version,
         policy_of(campaign, NO_HISTORY).version,
-    }
-    assert len(versions) == 3
-    assert policy_of(campaign, HISTORY).version in versions
+        policy_of(campaign, HISTORY.assign(uplift_value=HISTORY["uplift_value"] + 1)).version,
+    ]
+    assert len(set(versions)) == 4
+    assert policy_of(campaign, HISTORY).version == versions[0]
 
 
 @pytest.mark.parametrize(
@@ -116,9 +153,10 @@ def test_version_names_the_settings(campaign):
     [
         ({"minimum": 0.34}, "min_pscore"),
         ({"minimum": 0.0}, "min_pscore"),
-        ({"exploration": 1.1}, "exploration_share"),
         ({"control": 0.04}, "control_share"),
-        ({"control": 0.95}, "control_share"),
+        ({"control": 0.85}, "control_share"),  # leaves .15 / 2 * .5 to an action
+        ({"ratio": 0.0}, "later_ratio"),
+        ({"ratio": 1.1}, "later_ratio"),
     ],
 )
 def test_impossible_shares_are_refused(campaign, settings, message):
@@ -131,3 +169,14 @@ def test_row_order_changes_nothing(campaign):
     pd.testing.assert_frame_equal(
         shuffled.probabilities, policy_of(campaign, HISTORY).probabilities
     )
+
+
+def test_a_new_policy_on_trial_decides_for_its_share(campaign):
+    running, new = policy_of(campaign, NO_HISTORY), policy_of(campaign, HISTORY)
+    trial = blend_policies(running, new, 0.1, "On trial.")
+    expected = 0.9 * running.probabilities + 0.1 * new.probabilities
+    pd.testing.assert_frame_equal(trial.probabilities, expected)
+    assert trial.best_arm.equals(running.best_arm)
+    assert trial.profits.equals(new.profits)
+    assert trial.note == "On trial."
+    assert blend_policies(replace(running, version="x"), new, 0.1, "").version != trial.version
