@@ -43,7 +43,7 @@ def describe_offers(
     """
     valid_until = parse_date(days_after(as_of_date, valid_days))
     return {
-        name: describe_offer(action, valid_until, currency)
+        name: describe_offer(action, valid_until, currency, campaign.language)
         for name, action in campaign.actions.items()
     }
 

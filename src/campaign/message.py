@@ -32,6 +32,12 @@ class Facts:
         Promises that no offer of the campaign gives.
     phrases : mapping of str to sequence of str
         By customer: values from the data, such as product names, which are not claims.
+    language : str, default "en"
+        Of the campaign's messages.
+    image_hosts : sequence of str
+        Hosts from which a message may load pictures; none as a rule.
+    legal_footer : str
+        What every message has to say at its end; often empty.
     """
 
     offers: Mapping[str, Offer]
@@ -41,11 +47,18 @@ class Facts:
     link_hosts: Sequence[str]
     benefit_words: tuple[str, ...]
     phrases: Mapping[str, Sequence[str]]
+    language: str = "en"
+    image_hosts: Sequence[str] = ()
+    legal_footer: str = ""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One rendered message, personal fields still markers, beside what it is held against."""
+    """One rendered message, personal fields still markers, beside what it is held against.
+
+    `channel` says what the parts are: an e-mail has all three; an SMS is in `text` alone; a push
+    has its title as `subject` and its payload, one JSON object, as `text`.
+    """
 
     customer_id: str
     subject: str
@@ -53,6 +66,7 @@ class Message:
     text: str
     offer: Offer
     facts: Facts
+    channel: str = "email"
 
     @cached_property
     def page(self) -> Page:
@@ -108,6 +122,7 @@ def gather_facts(
     products: Mapping[str, list[dict[str, str]]],
     link_hosts: Sequence[str],
     wording: Wording,
+    image_hosts: Sequence[str] = (),
 ) -> Facts:
     """Gather what the messages of a campaign are held against."""
     phrases = {customer_id: _shown(name) for customer_id, name in departments.items()}
@@ -124,6 +139,9 @@ def gather_facts(
         link_hosts=tuple(link_hosts),
         benefit_words=wording.benefit_words,
         phrases=phrases,
+        language=campaign.language,
+        image_hosts=tuple(image_hosts),
+        legal_footer=campaign.legal_footer,
     )
 
 

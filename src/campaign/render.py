@@ -63,6 +63,7 @@ def render_messages(
     rows = []
     for row in decisions[["customer_id", "action"]].itertuples(index=False):
         template = templates[campaign.actions[row.action].template]
+        channel = campaign.channel_of(row.action)
         values = build_merge_values(
             campaign,
             offers[row.action],
@@ -73,13 +74,11 @@ def render_messages(
         subject, html, text = render_message(template, values, row.customer_id)
         rows.append(
             {
-                "message_key": message_key(
-                    campaign.campaign_id, step, row.customer_id, campaign.channel
-                ),
+                "message_key": message_key(campaign.campaign_id, step, row.customer_id, channel),
                 "campaign_id": campaign.campaign_id,
                 "step": step,
                 "customer_id": row.customer_id,
-                "channel": campaign.channel,
+                "channel": channel,
                 "action": row.action,
                 "template": template.name,
                 "subject": subject,

@@ -8,7 +8,7 @@ import pandas as pd
 from src.decide.budget import Allocation, choose_within_budget
 from src.decide.budget_curve import budget_curve
 from src.decide.budget_rows import Candidates, Limits, Rows, build_rows
-from src.decide.catalogue import CONTROL, Campaign, Spending
+from src.decide.catalogue import CONTROL, Campaign, Spending, family_of
 from src.decide.estimates import profit_draws, profit_grid, spend_grid
 from src.decide.policy import (
     EXPLORE,
@@ -90,7 +90,7 @@ def build_choices(
         profit=profit_grid(estimates, campaign)[0][:, 1:],
         cost=spend_grid(estimates, campaign)[:, 1:],
         actions=tuple(campaign.actions),
-        channels=(campaign.channel,) * len(campaign.actions),
+        channels=tuple(campaign.channel_of(name) for name in campaign.actions),
         segments=segment.fillna("no segment").to_numpy(dtype=object),
         groups=groups,
     )
@@ -173,6 +173,7 @@ def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> L
     scale = 1 - k * min_pscore
     cost = np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
     channels, actions = np.array(choices.channels), np.array(choices.actions)
+    families = np.array([family_of(name) for name in choices.actions])
 
     def left(name: str, limit: float, floor_use: float) -> float:
         if limit < floor_use or scale <= 0:
@@ -196,7 +197,9 @@ def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> L
             name: left(
                 f"capacities.{name}",
                 limit,
-                min_pscore * n * ((channels == name) | (actions == name)).sum(),
+                min_pscore
+                * n
+                * ((channels == name) | (actions == name) | (families == name)).sum(),
             )
             for name, limit in spending.capacities.items()
         },
