@@ -56,8 +56,8 @@ class Facts:
 class Message:
     """One rendered message, personal fields still markers, beside what it is held against.
 
-    `channel` says what the parts are: an e-mail has all three; an SMS is in `text` alone; a push
-    has its title as `subject` and its payload, one JSON object, as `text`.
+    `channel` says what the parts are: an e-mail has all three; an SMS is in `text` alone, and so
+    is the payload of push and social, one JSON object.
     """
 
     customer_id: str
