@@ -30,6 +30,8 @@ _HTTP_EQUIV = re.compile(
 )
 _STYLE = re.compile(r"<style type=\"text/css\">(.*?)</style>", re.DOTALL)
 _SPACE_OF_STYLES = re.compile(r"\s+")
+_ROWS = re.compile(r"(?<!\n)(<(?:table|tr)\b)")
+"""Where a line may end: some servers refuse lines of more than 998 signs."""
 _LINES = re.compile(r">\s*\n\s*<")
 
 
@@ -105,7 +107,7 @@ def _check_elements(source: str, name: str) -> None:
 def _plain_page(page: str) -> str:
     """Leave out what no mail program needs; one sheet of styles, one way to write each tag."""
     sheets = _STYLE.findall(page)
-    styles = _SPACE_OF_STYLES.sub(" ", " ".join(sheets)).strip()
+    styles = _SPACE_OF_STYLES.sub(" ", " ".join(sheets)).strip().replace("} ", "}\n")
     first = True
 
     def once(found: re.Match) -> str:
@@ -115,4 +117,4 @@ def _plain_page(page: str) -> str:
 
     page = _STYLE.sub(once, _HTTP_EQUIV.sub("", page))
     page = page.replace("<head>", '<head><meta charset="utf-8">', 1)
-    return _LINES.sub(">\n<", page.replace(" />", ">"))
+    return _ROWS.sub(r"\n\1", _LINES.sub(">\n<", page.replace(" />", ">")))
