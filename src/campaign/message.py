@@ -8,6 +8,7 @@ from src.campaign.claims import without_phrases
 from src.campaign.offers import Offer
 from src.campaign.page import Page, read_page
 from src.campaign.placeholders import PERSONAL_FIELDS, marker
+from src.campaign.products import product_phrases
 from src.campaign.wording import Wording
 from src.decide.catalogue import Campaign
 
@@ -32,6 +33,12 @@ class Facts:
         Promises that no offer of the campaign gives.
     phrases : mapping of str to sequence of str
         By customer: values from the data, such as product names, which are not claims.
+    language : str, default "en"
+        Of the campaign's messages.
+    image_hosts : sequence of str
+        Hosts from which a message may load pictures; none as a rule.
+    legal_footer : str
+        What every message has to say at its end; often empty.
     """
 
     offers: Mapping[str, Offer]
@@ -41,11 +48,18 @@ class Facts:
     link_hosts: Sequence[str]
     benefit_words: tuple[str, ...]
     phrases: Mapping[str, Sequence[str]]
+    language: str = "en"
+    image_hosts: Sequence[str] = ()
+    legal_footer: str = ""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One rendered message, personal fields still markers, beside what it is held against."""
+    """One rendered message, personal fields still markers, beside what it is held against.
+
+    `channel` says what the parts are: an e-mail has all three; an SMS is in `text` alone, and so
+    is the payload of push and social, one JSON object.
+    """
 
     customer_id: str
     subject: str
@@ -53,6 +67,7 @@ class Message:
     text: str
     offer: Offer
     facts: Facts
+    channel: str = "email"
 
     @cached_property
     def page(self) -> Page:
@@ -108,14 +123,14 @@ def gather_facts(
     products: Mapping[str, list[dict[str, str]]],
     link_hosts: Sequence[str],
     wording: Wording,
+    image_hosts: Sequence[str] = (),
 ) -> Facts:
     """Gather what the messages of a campaign are held against."""
     phrases = {customer_id: _shown(name) for customer_id, name in departments.items()}
     for customer_id, listed in products.items():
         shown = phrases.setdefault(customer_id, [])
         for product in listed:
-            shown += [f"{product['initial']} {product['name']}", product["name"]]
-            shown += _shown(product["department"])
+            shown += product_phrases(product, campaign.language)
     return Facts(
         offers=offers,
         postal_address=campaign.postal_address,
@@ -124,6 +139,9 @@ def gather_facts(
         link_hosts=tuple(link_hosts),
         benefit_words=wording.benefit_words,
         phrases=phrases,
+        language=campaign.language,
+        image_hosts=tuple(image_hosts),
+        legal_footer=campaign.legal_footer,
     )
 
 

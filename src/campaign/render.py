@@ -6,9 +6,10 @@ import logging
 
 import pandas as pd
 
+from src.campaign.cache import ContentCache, NoCache, Parts, content_key
 from src.campaign.content import build_merge_values
 from src.campaign.offers import Offer
-from src.campaign.templates import MessageTemplate, render_part
+from src.campaign.templates import MessageTemplate, render_part, render_payload
 from src.data.tables import table_contract
 from src.decide.catalogue import Campaign
 from src.errors import TemplateError
@@ -28,6 +29,7 @@ def render_messages(
     products: Mapping[str, list[dict[str, str]]],
     shop_url: str,
     step: int = 1,
+    cache: ContentCache | None = None,
 ) -> pd.DataFrame:
     """Render the message of every customer who is to get one.
 
@@ -38,7 +40,7 @@ def render_messages(
     campaign : Campaign
         The campaign file.
     templates : mapping of str to MessageTemplate
-        By the names that the campaign's actions give.
+        By action, from `load_arms`.
     offers : mapping of str to Offer
         By action.
     departments : mapping of str to str
@@ -49,6 +51,8 @@ def render_messages(
         Where the button leads.
     step : int, default 1
         Step within the campaign.
+    cache : ContentCache, optional
+        Where messages rendered before are remembered.
 
     Returns
     -------
@@ -60,9 +64,10 @@ def render_messages(
     TemplateError
         At the first message that lacks a value; the error names template, field and customer.
     """
-    rows = []
+    cache, rows = cache or NoCache(), []
     for row in decisions[["customer_id", "action"]].itertuples(index=False):
-        template = templates[campaign.actions[row.action].template]
+        template = templates[row.action]
+        channel = campaign.channel_of(row.action)
         values = build_merge_values(
             campaign,
             offers[row.action],
@@ -70,16 +75,14 @@ def render_messages(
             products.get(row.customer_id, []),
             shop_url,
         )
-        subject, html, text = render_message(template, values, row.customer_id)
+        subject, html, text = _remembered(cache, template, values, row.customer_id)
         rows.append(
             {
-                "message_key": message_key(
-                    campaign.campaign_id, step, row.customer_id, campaign.channel
-                ),
+                "message_key": message_key(campaign.campaign_id, step, row.customer_id, channel),
                 "campaign_id": campaign.campaign_id,
                 "step": step,
                 "customer_id": row.customer_id,
-                "channel": campaign.channel,
+                "channel": channel,
                 "action": row.action,
                 "template": template.name,
                 "subject": subject,
@@ -92,10 +95,23 @@ def render_messages(
     return _as_frame(rows)
 
 
+def _remembered(
+    cache: ContentCache, template: MessageTemplate, values: Mapping[str, object], customer_id: str
+) -> Parts:
+    if isinstance(cache, NoCache):
+        return render_message(template, values, customer_id)
+    key = content_key(template.digest, values)
+    parts = cache.get(key)
+    if parts is None:
+        parts = render_message(template, values, customer_id)
+        cache.put(key, parts)
+    return parts
+
+
 def render_message(
     template: MessageTemplate, values: Mapping[str, object], customer_id: str
-) -> tuple[str, str, str]:
-    """Render subject, HTML and text for one customer.
+) -> Parts:
+    """Render subject, HTML and text for one customer; what its channel lacks is empty.
 
     Raises
     ------
@@ -103,9 +119,12 @@ def render_message(
         Naming template, field and the first letters of the customer's pseudonym.
     """
     try:
-        subject = " ".join(render_part(template.subject, values).split())
+        if template.payload is not None:
+            return "", "", render_payload(template.payload, values)
+        if template.subject is None or template.html is None:
+            return "", "", _one_line(render_part(template.text, values))
         return (
-            subject,
+            _one_line(render_part(template.subject, values)),
             render_part(template.html, values),
             _tidy(render_part(template.text, values).splitlines()),
         )
@@ -118,10 +137,14 @@ def content_sha256(subject: str, html: str, text: str) -> str:
     return hashlib.sha256("\0".join((subject, html, text)).encode()).hexdigest()
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _tidy(lines: Iterable[str]) -> str:
-    """Drop trailing blanks and all but one empty line in a row."""
+    """Drop trailing blanks, gaps within points of a list, and all but one empty line in a row."""
     kept: list[str] = []
-    for line in (line.rstrip() for line in lines):
+    for line in (_one_line(line) if line.startswith("* ") else line.rstrip() for line in lines):
         if line or (kept and kept[-1]):
             kept.append(line)
     return "\n".join(kept).strip("\n") + "\n"

@@ -275,7 +275,7 @@ CAMPAIGNS = (
             CAMPAIGN,
             count("step", "Step within the campaign, from 1.", "rank"),
             CUSTOMER,
-            text("channel", "email."),
+            text("channel", "email, sms, push or social."),
             ACTION,
             text("template", "Template file."),
             text("subject", "Subject; personal fields still placeholders."),

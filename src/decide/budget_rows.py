@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from src.decide.catalogue import family_of
 from src.errors import ParameterError
 
 __all__ = ["TOTAL", "Candidates", "Limits", "Rows", "build_rows"]
@@ -192,10 +193,12 @@ def _budgets(candidates: Candidates, limits: Limits) -> list[dict]:
 
 def _capacities(candidates: Candidates, limits: Limits) -> list[dict]:
     channels, actions = np.array(candidates.channels), np.array(candidates.actions)
+    families = np.array([family_of(name) for name in candidates.actions])
     rows = []
     for name, limit in limits.capacities.items():
-        _known(name, "channel or action", (*candidates.channels, *candidates.actions))
+        _known(name, "channel or action", (*candidates.channels, *candidates.actions, *families))
         meant = actions == name if name in candidates.actions else channels == name
+        meant = meant | (families == name)
         rows.append(_row(name, CAPACITY, np.floor(limit), by_count=meant.astype(float)))
     return rows
 

@@ -8,7 +8,7 @@ import pandas as pd
 from src.decide.budget import Allocation, choose_within_budget
 from src.decide.budget_curve import budget_curve
 from src.decide.budget_rows import BUDGET, CAPACITY, Candidates, Limits, Rows, build_rows
-from src.decide.catalogue import CONTROL, Campaign, Spending
+from src.decide.catalogue import CONTROL, Campaign, Spending, family_of
 from src.decide.estimates import profit_draws, profit_grid, spend_grid
 from src.decide.policy import (
     EXPLORE,
@@ -90,7 +90,7 @@ def build_choices(
         profit=profit_grid(estimates, campaign)[0][:, 1:],
         cost=spend_grid(estimates, campaign)[:, 1:],
         actions=tuple(campaign.actions),
-        channels=(campaign.channel,) * len(campaign.actions),
+        channels=tuple(campaign.channel_of(name) for name in campaign.actions),
         segments=segment.fillna("no segment").to_numpy(dtype=object),
         groups=groups,
     )
@@ -173,10 +173,11 @@ def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> L
     scale = 1 - k * min_pscore
     cost = min_pscore * np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
     count = np.full(k - 1, min_pscore * choices.n)
-    names = np.array(choices.channels), np.array(choices.actions)
+    families = [family_of(name) for name in choices.actions]
+    names = np.array([choices.channels, choices.actions, families], dtype=object)
 
     def left(limit: float, use: np.ndarray, kind: str, name: str = "") -> float:
-        meant = (names[0] == name) | (names[1] == name) | (not name)
+        meant = (names == name).any(axis=0) | (not name)
         return _left(limit, float(use[meant].sum()), scale, f"{kind}.{name}".rstrip("."))
 
     total, budgets, caps = spending.total_budget, spending.channel_budgets, spending.capacities
