@@ -117,7 +117,8 @@ def begin_attempts(
     Returns
     -------
     list of Message
-        The messages that may now be sent; a claim that was lost is not among them.
+        The messages that may now be sent; a claim that was lost is not among them, nor one
+        whose lease has run out: what the gate saw is too old by then.
 
     Raises
     ------
@@ -210,7 +211,7 @@ def _begin(connection: Connection, claims: Sequence[Message], start: _Start) -> 
         "leased_until": start.now + dt.timedelta(seconds=start.lease_seconds),
         "first_tried_at": start.now,
     }
-    held = hold(connection, claims)
+    held = [row for row in hold(connection, claims) if row.leased_until > start.now]
     return move(connection, held, State.TRANSMITTING, start.now, attempt_change=1, **values)
 
 
