@@ -31,6 +31,7 @@ from src.ledger import (
     verify_audit,
 )
 from src.ledger.campaigns import set_limits
+from src.ledger.consents import withdraw_consent
 from src.ledger.erasure import erase_people
 from src.ledger.queue import (
     Ending,
@@ -148,10 +149,10 @@ class Machine(RuleBasedStateMachine):
         os.environ[KEYS_VARIABLE] = str(self.folder / "keys")  # the anchor is this copy's own
         self.planned, self.sink = {}, {}
         self.refused, self.left_alone, self.ended = set(), set(), set()
-        self.paused, self.cancelled = set(), set()
+        self.paused, self.cancelled, self.erased = set(), set(), set()
         self.claims = {k: [] for k in range(3)}
         self.begun = {k: [] for k in range(3)}
-        self.faults = []
+        self.faults, self.said_at = [], {}
 
     def teardown(self):
         try:
@@ -197,7 +198,8 @@ class Machine(RuleBasedStateMachine):
     @rule(customer=people_st, channel=st.sampled_from(["email", "sms"]))
     def unsubscribe(self, customer, channel):
         """Acknowledge only once nothing of theirs is on its way."""
-        answer(self.ledger, [customer], channel, False, self.now)
+        said = (customer, channel, "marketing", "link", "No.")
+        self.said_at[customer, channel] = withdraw_consent(self.ledger, *said)
         if wait_until_still(self.ledger, [customer], channel, 0):
             self.refused.add((customer, channel))
 
@@ -205,7 +207,8 @@ class Machine(RuleBasedStateMachine):
     def agree_again(self, customer, channel):
         self.now += dt.timedelta(seconds=1)
         answer(self.ledger, [customer], channel, True, self.now)
-        self.refused.discard((customer, channel))
+        if self.now > self.said_at.get((customer, channel), SAID_AT):  # else the refusal stands
+            self.refused.discard((customer, channel))
 
     @rule(customer=people_st)
     def bounce(self, customer):
@@ -217,6 +220,7 @@ class Machine(RuleBasedStateMachine):
     @rule(customer=people_st)
     def erase(self, customer):
         erase_people(self.ledger, [customer], "ann")
+        self.erased.add(customer)
         if wait_until_still(self.ledger, [customer], "*", 0):
             self.left_alone |= {(customer, "email"), (customer, "sms")}
 
@@ -348,7 +352,7 @@ class Machine(RuleBasedStateMachine):
             self.faults.append(("CAP", way))
 
     def was_erased(self, row):
-        return row.customer_id in {customer for customer, _ in self.left_alone}
+        return row.customer_id in self.erased
 
     # What must always hold
 
