@@ -6,7 +6,7 @@ same name, put in on the way, breaks the signature.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import hashlib
 import re
 
@@ -91,7 +91,7 @@ def read_signer(domain: str, selector: str, pem: str) -> Signer:
 
 
 def sign(
-    signers: Sequence[Signer], headers: dict[str, str], body: bytes, signed_at: int
+    signers: Sequence[Signer], headers: Mapping[str, str], body: bytes, signed_at: int
 ) -> list[str]:
     """Make the values of the DKIM-Signature headers of a letter.
 
@@ -99,7 +99,7 @@ def sign(
     ----------
     signers : sequence of Signer
         One signature each.
-    headers : dict of str to str
+    headers : mapping of str to str
         As they are written, folds included.
     body : bytes
         As it is written, lines ended by CR LF.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from src.errors import ChannelError
 
-__all__ = ["Channel", "Envelope", "Outcome", "RefusedError", "Verdict", "hand_over"]
+__all__ = ["Channel", "Envelope", "Outcome", "Pause", "RefusedError", "Verdict", "hand_over"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"  # perhaps taken
 
 
+class Pause(StrEnum):
+    """Whom the other side asks for less."""
+
+    NONE = "none"
+    DOMAIN = "domain"  # for this recipient's domain
+    SERVER = "server"  # for everything: it is not there, or closes
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one hand-over ended.
@@ -50,13 +58,13 @@ class Outcome:
         What is known.
     reason : str
         In our own words: a server's may hold addresses.
-    wants_pause : bool, default False
-        Whether the other side asked for less, or was not there.
+    pause : Pause, default NONE
+        Whether the other side asked for less.
     """
 
     verdict: Verdict
     reason: str = ""
-    wants_pause: bool = False
+    pause: Pause = Pause.NONE
 
 
 class RefusedError(ChannelError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 import re
 
-from src.send.channels.base import Outcome, Verdict
+from src.send.channels.base import Outcome, Pause, Verdict
 
 __all__ = ["NO_REPLY", "Phase", "Reply", "classify", "take_reply"]
 
@@ -100,7 +100,8 @@ def classify(phase: Phase, reply: Reply, server: str = "") -> Outcome:
     """
     kind = reply.code // 100
     reason = f"{reply} at {phase}{f', {server}' if server else ''}"
-    wants_pause = reply.code in _BUSY or phase == Phase.CONNECT
+    pause = Pause.DOMAIN if reply.code in _BUSY else Pause.NONE
+    pause = Pause.SERVER if phase == Phase.CONNECT else pause
     if phase == Phase.DOT:
         verdicts = {2: Verdict.TAKEN, 4: Verdict.RETRY, 5: Verdict.REFUSED}
         verdict = verdicts.get(kind, Verdict.UNKNOWN)
@@ -108,4 +109,4 @@ def classify(phase: Phase, reply: Reply, server: str = "") -> Outcome:
         verdict = Verdict.REFUSED
     else:
         verdict = Verdict.RETRY
-    return Outcome(verdict, "" if verdict == Verdict.TAKEN else reason, wants_pause)
+    return Outcome(verdict, "" if verdict == Verdict.TAKEN else reason, pause)

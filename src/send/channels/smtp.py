@@ -9,7 +9,7 @@ import smtplib
 import time
 
 from src.errors import ChannelError
-from src.send.channels.base import Envelope, Outcome, RefusedError, Verdict
+from src.send.channels.base import Envelope, Outcome, Pause, RefusedError, Verdict
 from src.send.channels.endings import NO_REPLY, Phase, Reply, classify
 from src.send.channels.session import Session, WireError, open_session, to_wire
 from src.send.channels.settings import SmtpSettings
@@ -123,7 +123,7 @@ class SmtpChannel:
         is_used = session.n_begun > 1
         if not (is_used and outcome.verdict == Verdict.RETRY and session.phase == Phase.MAIL):
             return False
-        if outcome.wants_pause:  # the server counts letters per connection; so do we from now on
+        if outcome.pause != Pause.NONE:  # the server counts letters per connection; so do we from now on
             self.messages_per_connection = min(self.messages_per_connection, session.n_begun - 1)
         return True
 
