@@ -180,7 +180,10 @@ class _Pass:
         while True:
             domains = {key: item.domain for key, item in self.waiting.items()}
             chosen = self.throttle.choose(domains, n_at_once)
-            if chosen:
+            if chosen and not getattr(self.route.channel, "check", _is_there)():
+                self.throttle.give_back(len(chosen))
+                chosen = []
+            elif chosen:
                 self._send([self.waiting.pop(key) for key in chosen])
             is_short = len(chosen) < n_at_once and len(self.waiting) < _MAX_WAITING * self.n_rows
             if is_short and not is_drained:
@@ -265,6 +268,11 @@ class _Pass:
         self.states.update(states)
         if self.on_progress and self.states.total() > n_before:
             self.on_progress(self.states.total())
+
+
+def _is_there() -> bool:
+    """Say yes, for channels that cannot be away."""
+    return True
 
 
 def _ending(route: _Route, message: Any, outcome: Outcome) -> Ending:

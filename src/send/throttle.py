@@ -148,6 +148,11 @@ class Throttle:
         self.n_left -= len(chosen)
         return chosen
 
+    def give_back(self, n_chosen: int) -> None:
+        """Chosen messages were not handed over, for the server is not there."""
+        self.n_left += n_chosen
+        self.learn("", Pause.SERVER)
+
     def seconds_to_wait(self, domains: Mapping[str, str]) -> float:
         """Seconds until one of the waiting messages may go; infinite if none may today."""
         if self.n_left <= 0:

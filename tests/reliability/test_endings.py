@@ -14,6 +14,8 @@ from src.ledger import open_ledger, read_transitions, send_log, unresolved
 from src.send import deliver
 from src.send.channels import Envelope, RefusedError, SmtpChannel, Verdict
 from src.send.channels.endings import NO_REPLY, Phase, Reply, classify, take_reply
+from src.send.channels.session import Session
+from src.send.throttle import Limits
 from tests.reliability.campaigns import CAMPAIGN, plan_campaign
 from tests.reliability.sinks import free_port, smtp_settings, start_sink
 
@@ -105,7 +107,13 @@ def test_the_ledger_says_what_the_sink_has(tmp_path, clock, fault, is_taken, ver
         channel = SmtpChannel(settings)
         if fault == "drop:body":  # a letter small enough to be whole in the kernel's buffer
             verdict = None
-        deliver(ledger, channel, CAMPAIGN, clock, on_unknown=policy)
+        limits = Limits(patience_seconds=0.0 if fault == "refuse" else 5.0)
+        deliver(ledger, channel, CAMPAIGN, clock, on_unknown=policy, limits=limits)
+        if fault == "refuse":  # no connection, so no attempt: it waits in the queue
+            assert read_transitions(ledger, "spring")["to_state"].tolist() == ["PLANNED", "CLAIMED"]
+            return
+        if fault and fault.startswith("connection"):  # the next one is not turned away
+            is_taken, verdict = True, Verdict.TAKEN
         (state,) = send_log(ledger, "spring")["state"]
         if verdict is None:  # whether the reset was seen before the dot was written may vary
             assert state in ("DEFERRED", LEDGER_STATES[policy, Verdict.UNKNOWN])
@@ -217,8 +225,6 @@ def test_one_letter_by_itself_raises_what_a_channel_raises(tmp_path):
 def test_a_reply_that_comes_before_the_dot_keeps_the_dot_back():
     """A server that hangs up or answers early gets no final dot, so nothing is unknown."""
     ours, theirs = socket.socketpair()
-    from src.send.channels.session import Session
-
     session = Session(ours, is_pipelining=False, server="s")
     talk = session.converse(letter(), b"x\r\n")
     talk.send(None)

@@ -84,8 +84,9 @@ class Channel(Protocol):
     most so many are UNKNOWN.
 
     A channel may also have ``deliver_all(envelopes) -> list[Outcome]``, which is then used
-    for a whole group at once, ``max_seconds``, the longest a group can take, ``stationery``
-    (how letters by it are signed and where bounces go), and ``close()``.
+    for a whole group at once; ``check() -> bool``, asked before a group is begun, false while
+    the other side is not there; ``max_seconds``, the longest a group can take; ``stationery``,
+    how letters by it are signed and where bounces go; and ``close()``.
     """
 
     name: str

@@ -8,7 +8,7 @@ import select
 import smtplib
 import time
 
-from src.errors import ChannelError
+from src.errors import ChannelError, ConfigurationError
 from src.send.channels.base import Envelope, Outcome, Pause, RefusedError, Verdict
 from src.send.channels.endings import NO_REPLY, Phase, Reply, classify
 from src.send.channels.session import Session, WireError, open_session, to_wire
@@ -46,11 +46,32 @@ class SmtpChannel:
         self.max_seconds = 6 * settings.command_seconds + settings.final_seconds
         self.messages_per_connection = settings.messages_per_connection
         self._idle: list[Session] = []
+        self._error: ConfigurationError | None = None
 
     @property
     def stationery(self) -> Stationery:
         """How letters are signed and where bounces go."""
         return open_stationery(self.settings)
+
+    def check(self) -> bool:
+        """Make sure of a connection, before any letter is said to be under way.
+
+        Returns
+        -------
+        bool
+            False if the server is not there or turns us away for now.
+
+        Raises
+        ------
+        ConfigurationError
+            If it always will.
+        """
+        if not self._idle:
+            session = self.open()
+            self._idle += [session] if session else []
+        if self._error:
+            raise self._error
+        return bool(self._idle)
 
     def deliver_all(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         """Hand a group over; one outcome for each, in order."""
@@ -102,12 +123,14 @@ class SmtpChannel:
         return ready + [session for session in fresh if session]
 
     def open(self) -> Session | None:
-        """Open one connection, None if the server turns us away for now."""
+        """Open one connection, None if the server turns us away; `check` tells if for ever."""
         try:
             return open_session(self.settings)
+        except ConfigurationError as error:
+            self._error = error
         except (OSError, smtplib.SMTPException) as error:
             logger.info("%s: no connection, %s", self.name, type(error).__name__)
-            return None
+        return None
 
     def put_back(self, session: Session) -> None:
         """Keep a connection for the next letter, unless it has carried its share."""
