@@ -68,14 +68,28 @@ def unresolved(ledger: Ledger, campaign_id: str | None = None) -> pd.DataFrame:
 
 
 def read_transitions(ledger: Ledger, campaign_id: str) -> pd.DataFrame:
-    """Give every step of every message of a campaign, in the order it was made."""
-    query = (
-        select(transitions)
+    """Give every step of every message of a campaign, in the order it was made.
+
+    That a message was planned stands with the message itself; here it is a step like others.
+    """
+    names = ("from_state", "to_state", "attempt", "fence", "sender", "reason", "moved_at")
+    made = (
+        select(
+            transitions.c.transition_id,
+            transitions.c.message_key,
+            *(transitions.c[name] for name in names),
+        )
         .join(messages, messages.c.message_key == transitions.c.message_key)
         .where(messages.c.campaign_id == campaign_id)
         .order_by(transitions.c.transition_id)
     )
-    return _frame(ledger, query, times=["moved_at"])
+    planned = select(messages.c.message_key, messages.c.planned_at.label("moved_at")).where(
+        messages.c.campaign_id == campaign_id, messages.c.planned_at.is_not(None)
+    )
+    starts = _frame(ledger, planned.order_by(messages.c.message_key), times=["moved_at"])
+    starts = starts.assign(transition_id=0, to_state=str(State.PLANNED), attempt=0, fence=0)
+    steps = _frame(ledger, made, times=["moved_at"])
+    return pd.concat([starts, steps], ignore_index=True)[list(steps.columns)]
 
 
 def _frame(ledger: Ledger, query: Select, times: list[str]) -> pd.DataFrame:

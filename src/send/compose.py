@@ -21,8 +21,11 @@ from src.send.headers import encode_address, encode_mailbox, encode_text, write_
 
 __all__ = ["ComposeError", "Content", "Letterhead", "Planned", "build_letterhead", "compose"]
 
-_LINK = re.compile(r"https://[!#-;=?-~]+")
-_PART_HEADERS = "Content-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+_LINK = re.compile(r"https://((?!=\?)[!#-;=?-~])+")
+"""No blank, quote or bracket, and nothing that a reader could decode as an encoded word."""
+_PART_HEADERS = (
+    "Content-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+)
 
 
 class Planned(Protocol):

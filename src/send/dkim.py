@@ -49,9 +49,7 @@ class Signer:
     key : RSAPrivateKey or Ed25519PrivateKey
     """
 
-    def __init__(
-        self, domain: str, selector: str, key: RSAPrivateKey | Ed25519PrivateKey
-    ) -> None:
+    def __init__(self, domain: str, selector: str, key: RSAPrivateKey | Ed25519PrivateKey) -> None:
         self.domain = domain
         self.selector = selector
         self._key = key

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 import datetime as dt
 import logging
 import time
-from typing import Any
 
 from src.decide.catalogue import Campaign
 from src.errors import ParameterError
+from src.ledger.approvals import DRY_TRANSPORTS, check_approved
+from src.ledger.outcomes import Ending
 from src.ledger.people import Person, read_people
 from src.ledger.queue import (
-    Ending,
     begin_attempts,
     claim_messages,
     fail_untried,
     finish_attempts,
     read_contents,
-    recover,
-    resolve_by_evidence,
 )
+from src.ledger.recovery import recover, resolve_by_evidence
+from src.ledger.retries import RetryRules, read_rules
 from src.ledger.senders import sending
-from src.ledger.states import State
+from src.ledger.states import Message, State
 from src.ledger.store import Ledger
 from src.send.channels import PLAIN, Channel, Envelope, Outcome, Verdict, hand_over
 from src.send.clock import Clock
-from src.send.compose import ComposeError, Letterhead, build_letterhead, compose
+from src.send.compose import ComposeError, Content, Letterhead, build_letterhead, compose
 from src.send.policy import find_denials
 from src.send.throttle import Limits, Throttle
 
@@ -38,6 +38,7 @@ POLICIES = ("hold", "retry")
 
 _COUNTED = (State.SENT, State.SUPPRESSED, State.FAILED, State.DEFERRED, State.UNKNOWN)
 _LONGEST_NAP_SECONDS = 1.0
+_LEASE_SECONDS = 120.0
 _MAX_WAITING = 20
 """Batches that are held at most while their domains want no more."""
 
@@ -50,8 +51,7 @@ class _Route:
     channel: Channel
     letterhead: Letterhead
     clock: Clock
-    max_attempts: int
-    retry_seconds: float
+    rules: RetryRules
     on_unknown: str
     threads: Executor
 
@@ -60,8 +60,8 @@ class _Route:
 class _Waiting:
     """A claimed message on its way to the channel."""
 
-    claim: Any
-    content: Any
+    claim: Message
+    content: Content
     person: Person
 
     @property
@@ -75,8 +75,6 @@ def deliver(
     campaign: Campaign,
     clock: Clock,
     batch_rows: int = 256,
-    max_attempts: int = 3,
-    retry_seconds: float = 900.0,
     on_unknown: str = "hold",
     limits: Limits = Limits(),  # noqa: B008 - frozen
     on_progress: Callable[[int], None] | None = None,
@@ -95,10 +93,6 @@ def deliver(
         Time that messages and attempts are dated with.
     batch_rows : int, default 256
         Messages per claim.
-    max_attempts : int, default 3
-        A message deferred so often is FAILED.
-    retry_seconds : float, default 900
-        Wait before the second attempt; it doubles with each further one.
     on_unknown : str, default "hold"
         ``hold``: a message that was perhaps taken is UNKNOWN and waits for a decision.
         ``retry``: it goes again, for what must arrive even if twice.
@@ -121,10 +115,11 @@ def deliver(
         raise ParameterError(f"Expected on_unknown to be one of {POLICIES}, found {on_unknown!r}.")
     letterhead = build_letterhead(campaign, getattr(channel, "stationery", PLAIN))
     names = campaign.campaign_id, campaign.channel
+    if channel.name not in DRY_TRANSPORTS:
+        check_approved(ledger, campaign.campaign_id)
+    rules = read_rules(ledger, campaign.campaign_id)
     with sending(ledger) as sender, ThreadPoolExecutor(channel.n_at_once) as threads:
-        route = _Route(
-            ledger, channel, letterhead, clock, max_attempts, retry_seconds, on_unknown, threads
-        )
+        route = _Route(ledger, channel, letterhead, clock, rules, on_unknown, threads)
         run = _Pass(route, sender, names, batch_rows, Throttle(limits), on_progress)
         try:
             run.deliver_all()
@@ -207,12 +202,12 @@ class _Pass:
     def _claim(self) -> bool:
         """Claim the next messages; False once there are none."""
         route = self.route
-        claims, n_denied = claim_messages(
+        claims, denied = claim_messages(
             route.ledger, self.sender, *self.names, find_denials, route.clock(), self.n_rows
         )
-        if not claims and not n_denied:
+        if not claims and not denied:
             return False
-        self._count({State.SUPPRESSED: n_denied})
+        self._count(denied)
         contents = read_contents(route.ledger, [claim.content_sha256 for claim in claims])
         with route.ledger.read() as connection:
             people = read_people(connection, [claim.customer_id for claim in claims])
@@ -232,7 +227,8 @@ class _Pass:
         route, moment = self.route, self.route.clock()
         envelopes = self._compose(group, moment)
         ready = [item.claim for item in group if item.claim.message_key in envelopes]
-        begun = begin_attempts(route.ledger, ready, route.channel.name, moment) if ready else []
+        seconds = getattr(route.channel, "max_seconds", 0.0) + _LEASE_SECONDS
+        begun = begin_attempts(route.ledger, ready, route.channel.name, moment, seconds)
         outcomes = hand_over(
             route.channel, [envelopes[row.message_key] for row in begun], route.threads
         )
@@ -240,7 +236,7 @@ class _Pass:
         pairs = zip(begun, outcomes, strict=True)
         known = [(row, found) for row, found in pairs if isinstance(found, Outcome)]
         endings = {row: _ending(route, row, outcome) for row, outcome in known}
-        finished = finish_attempts(route.ledger, endings) if endings else []
+        finished = finish_attempts(route.ledger, endings)
         if errors:
             raise errors[0]
         for row, outcome in known:
@@ -275,7 +271,7 @@ def _is_there() -> bool:
     return True
 
 
-def _ending(route: _Route, message: Any, outcome: Outcome) -> Ending:
+def _ending(route: _Route, message: Message, outcome: Outcome) -> Ending:
     """Say in the ledger's words how an attempt ended."""
     if outcome.verdict == Verdict.TAKEN:
         return Ending(State.SENT)
@@ -283,7 +279,4 @@ def _ending(route: _Route, message: Any, outcome: Outcome) -> Ending:
         return Ending(State.FAILED, outcome.reason)
     if outcome.verdict == Verdict.UNKNOWN and route.on_unknown == "hold":
         return Ending(State.UNKNOWN, outcome.reason)
-    if message.attempt >= route.max_attempts:
-        return Ending(State.FAILED, f"not taken in {message.attempt} attempts")
-    pause = dt.timedelta(seconds=route.retry_seconds * 2 ** (message.attempt - 1))
-    return Ending(State.DEFERRED, outcome.reason, route.ledger.now() + pause)
+    return route.rules.ending(message, route.ledger.now(), outcome.reason)

@@ -88,7 +88,7 @@ class _Lane:
         self.grown_at = self.paused_until
 
     def speed_up(self) -> None:
-        """A message was taken: the next pause is a short one."""
+        """Note that a message was taken: one more at once, and the next pause is a short one."""
         self.pause = _FIRST_PAUSE_SECONDS
         self.at_once = min(self.most_at_once, self.at_once + 1 / self.at_once)
 

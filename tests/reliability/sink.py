@@ -248,7 +248,8 @@ class Server:
         self.listener = socket.create_server(("127.0.0.1", options.port), backlog=256)
 
     def run(self):
-        print(self.listener.getsockname()[1], flush=True)
+        sys.stdout.write(f"{self.listener.getsockname()[1]}\n")
+        sys.stdout.flush()
         while True:
             connection, _ = self.listener.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

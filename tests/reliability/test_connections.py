@@ -23,7 +23,6 @@ def letters(n, body=b"hello\r\n"):
         yield Envelope(key, "hello@shop.example.com", f"r{i}@example.com", head + body)
 
 
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for this machine, with its key, in one file."""
@@ -95,9 +94,7 @@ def test_a_refused_recipient_does_not_spoil_the_connection(tmp_path):
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_letters_go_over_encrypted_connections_after_login(
-    tmp_path, certificate, tls, monkeypatch
-):
+def test_letters_go_over_encrypted_connections_after_login(tmp_path, certificate, tls, monkeypatch):
     monkeypatch.setenv("SINK_PASSWORD", "s3cret")
     right = base64.b64encode(b"\0shop\0s3cret").decode()
     options = ("--certificate", str(certificate), "--tls", tls, "--auth", right)

@@ -36,8 +36,8 @@ def stationery(keys):
 @pytest.fixture
 def dns(keys):
     """Answer for the public keys as the domain's DNS would."""
-    rsa_key = keys["rsa"].public_key().public_bytes(
-        _DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    rsa_key = (
+        keys["rsa"].public_key().public_bytes(_DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     ed_key = keys["ed"].public_key().public_bytes(_RAW, serialization.PublicFormat.Raw)
     records = {

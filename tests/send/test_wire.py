@@ -22,8 +22,8 @@ STRINGS = [
 ENDS = [b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\n", b"\r\n.\n", b"\r\n.\r", b"\n.\r"]
 KEY = "0f" * 32
 HEADERS = Counter(
-    ["From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post"]
-    + ["MIME-Version", "Content-Type"]
+    "From To Subject Date Message-ID List-Unsubscribe List-Unsubscribe-Post MIME-Version "
+    "Content-Type".split()
 )
 PLACES = ["{}", "Ann {} Lee", "{}{}", "\r\n{}", "⟦first_name⟧{}"]
 PAYLOADS = sorted({place.format(p, p) for place in PLACES for p in SOME_PAYLOADS})
@@ -84,7 +84,7 @@ def test_no_string_of_breaks_and_dots_ends_a_letter_early(campaign, clock):
         wire = to_wire(make(campaign, clock, text=text, first_name="Q").content)
         assert wire.count(b"\r\n") == wire.count(b"\n") == wire.count(b"\r")
         assert not any(end in b"\r\n" + wire for end in ENDS)
-        assert max(map(len, wire.split(b"\r\n"))) <= 78
+        assert max(map(len, wire.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 78
         plain = unstuff(wire + b".\r\n").split(b"quoted-printable\r\n\r\n")[1]
         read = quopri.decodestring(plain.partition(b"\r\n--=_")[0]).decode()
         expected = text.replace("\r\n", "\n").replace("\r", "\n").replace(marker, "Q")
@@ -156,5 +156,5 @@ def test_no_payload_in_any_field_makes_a_header_or_a_recipient(campaign, clock, 
                     "text/html",
                 ]
         assert len(getaddresses([str(read["To"])])) == 1
-    is_address = field in ("local part", "domain", "sender_address")
-    assert n_made == 0 if is_address else n_made > 100 or field == "unsubscribe_url"
+    if field in ("first_name", "last_name", "subject", "text", "html", "sender_name"):
+        assert n_made > 400

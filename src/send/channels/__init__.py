@@ -1,6 +1,14 @@
 """Ways out: each takes finished messages and says how each ended."""
 
-from src.send.channels.base import Channel, Envelope, Outcome, Pause, RefusedError, Verdict, hand_over
+from src.send.channels.base import (
+    Channel,
+    Envelope,
+    Outcome,
+    Pause,
+    RefusedError,
+    Verdict,
+    hand_over,
+)
 from src.send.channels.maildir import MaildirChannel, count_maildir
 from src.send.channels.memory import MemoryChannel
 from src.send.channels.opening import open_channel

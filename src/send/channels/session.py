@@ -216,12 +216,13 @@ def open_session(settings: SmtpSettings) -> Session:
 
 
 def _connect(settings: SmtpSettings) -> smtplib.SMTP:
-    name, seconds = settings.own_name or None, settings.command_seconds
+    place = settings.host, settings.port, settings.own_name or None
+    seconds = settings.command_seconds
     context = ssl.create_default_context(cafile=settings.certificates or None)
     if settings.tls == "implicit":
-        client = smtplib.SMTP_SSL(settings.host, settings.port, name, timeout=seconds, context=context)
+        client = smtplib.SMTP_SSL(*place, timeout=seconds, context=context)
     else:
-        client = smtplib.SMTP(settings.host, settings.port, name, timeout=seconds)
+        client = smtplib.SMTP(*place, timeout=seconds)
     client.ehlo_or_helo_if_needed()
     if settings.tls == "starttls":
         client.starttls(context=context)

@@ -3,7 +3,14 @@
 import os
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 import yaml
 
 from src.errors import ConfigurationError, ParameterError
@@ -146,13 +153,17 @@ def read_channel_file(path: str) -> dict:
     """
     file = PROJECT_ROOT / path
     if not file.is_file():
-        raise ParameterError(f"Expected a channel file at {path}, found none; check 07_send.channel.")
+        raise ParameterError(
+            f"Expected a channel file at {path}, found none; check 07_send.channel."
+        )
     try:
         fields = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError:
         raise ParameterError(f"Expected YAML in {path}, found something else.") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
-        raise ParameterError(f"Expected a line kind: … in {path}, found none; name the channel's kind.")
+        raise ParameterError(
+            f"Expected a line kind: … in {path}, found none; name the channel's kind."
+        )
     return fields
 
 

@@ -146,7 +146,9 @@ class SmtpChannel:
         is_used = session.n_begun > 1
         if not (is_used and outcome.verdict == Verdict.RETRY and session.phase == Phase.MAIL):
             return False
-        if outcome.pause != Pause.NONE:  # the server counts letters per connection; so do we from now on
+        if (
+            outcome.pause != Pause.NONE
+        ):  # the server counts letters per connection; so do we from now on
             self.messages_per_connection = min(self.messages_per_connection, session.n_begun - 1)
         return True
 
