@@ -78,6 +78,7 @@ def deliver(
     on_unknown: str = "hold",
     limits: Limits = Limits(),  # noqa: B008 - frozen
     on_progress: Callable[[int], None] | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, int]:
     """Send what is planned and due; again, or beside another sender, it sends nothing twice.
 
@@ -100,6 +101,8 @@ def deliver(
         What may be asked of servers.
     on_progress : callable, optional
         Told after each group how many messages this pass has done.
+    is_stopped : callable, optional
+        Asked before each group whether to end here; what is claimed goes back to the queue.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def deliver(
     rules = read_rules(ledger, campaign.campaign_id)
     with sending(ledger) as sender, ThreadPoolExecutor(channel.n_at_once) as threads:
         route = _Route(ledger, channel, letterhead, clock, rules, on_unknown, threads)
-        run = _Pass(route, sender, names, batch_rows, Throttle(limits), on_progress)
+        run = _Pass(route, sender, names, batch_rows, Throttle(limits), on_progress, is_stopped)
         try:
             run.deliver_all()
         finally:
@@ -141,9 +144,10 @@ class _Pass:
         n_rows: int,
         throttle: Throttle,
         on_progress: Callable[[int], None] | None,
+        is_stopped: Callable[[], bool],
     ) -> None:
         self.route, self.sender, self.names, self.n_rows = route, sender, names, n_rows
-        self.throttle, self.on_progress = throttle, on_progress
+        self.throttle, self.on_progress, self.is_stopped = throttle, on_progress, is_stopped
         self.waiting: dict[str, _Waiting] = {}
         self.states: Counter = Counter()
 
@@ -156,8 +160,7 @@ class _Pass:
         while is_patient:
             is_patient = self._empty_queue()
             n_requeued, _ = recover(ledger, *names)
-            if not n_requeued:
-                return
+            is_patient = is_patient and n_requeued > 0
 
     def _settle(self) -> None:
         """Ask the channel what it took; by policy, let go again what it cannot tell."""
@@ -169,10 +172,10 @@ class _Pass:
             resolve_by_evidence(route.ledger, *self.names, route.channel.name, was_delivered)
 
     def _empty_queue(self) -> bool:
-        """Send until the queue is empty; False if it ends because one would wait too long."""
+        """Send until the queue is empty; False if it ends before, stopped or out of patience."""
         is_drained = False
         n_at_once = self.route.channel.n_at_once
-        while True:
+        while not self.is_stopped():
             domains = {key: item.domain for key, item in self.waiting.items()}
             chosen = self.throttle.choose(domains, n_at_once)
             if chosen and not getattr(self.route.channel, "check", _is_there)():
@@ -188,6 +191,7 @@ class _Pass:
                     return True
                 if not self._nap():
                     return False
+        return False
 
     def _nap(self) -> bool:
         """Wait until a message may go; False if that is too long."""
