@@ -58,9 +58,7 @@ class Order:
     n_processes: int = 1
 
 
-def deliver_order(
-    order: Order, on_progress: Callable[[int], None] | None = None
-) -> dict[str, int]:
+def deliver_order(order: Order, on_progress: Callable[[int], None] | None = None) -> dict[str, int]:
     """Deliver with as many processes as the order says.
 
     Parameters

@@ -13,13 +13,7 @@ from src.errors import ParameterError
 from src.ledger.approvals import DRY_TRANSPORTS, check_approved
 from src.ledger.outcomes import Ending
 from src.ledger.people import Person, read_people
-from src.ledger.queue import (
-    begin_attempts,
-    claim_messages,
-    fail_untried,
-    finish_attempts,
-    read_contents,
-)
+from src.ledger.queue import claim_messages, fail_untried, read_contents
 from src.ledger.recovery import recover, resolve_by_evidence
 from src.ledger.retries import RetryRules, read_rules
 from src.ledger.senders import sending
@@ -30,6 +24,7 @@ from src.send.clock import Clock
 from src.send.compose import ComposeError, Content, Letterhead, build_letterhead, compose
 from src.send.policy import find_denials
 from src.send.throttle import Limits, Throttle
+from src.send.turns import turn_over
 
 __all__ = ["POLICIES", "deliver"]
 
@@ -149,6 +144,7 @@ class _Pass:
         self.route, self.sender, self.names, self.n_rows = route, sender, names, n_rows
         self.throttle, self.on_progress, self.is_stopped = throttle, on_progress, is_stopped
         self.waiting: dict[str, _Waiting] = {}
+        self.ended: dict[Message, Ending] = {}
         self.states: Counter = Counter()
 
     def deliver_all(self) -> None:
@@ -158,7 +154,10 @@ class _Pass:
         self._settle()
         is_patient = True
         while is_patient:
-            is_patient = self._empty_queue()
+            try:
+                is_patient = self._empty_queue()
+            finally:
+                self._finish()
             n_requeued, _ = recover(ledger, *names)
             is_patient = is_patient and n_requeued > 0
 
@@ -195,6 +194,7 @@ class _Pass:
 
     def _nap(self) -> bool:
         """Wait until a message may go; False if that is too long."""
+        self._finish()
         domains = {key: item.domain for key, item in self.waiting.items()}
         seconds = self.throttle.seconds_to_wait(domains)
         if seconds > self.throttle.limits.patience_seconds:
@@ -222,7 +222,7 @@ class _Pass:
         return True
 
     def _send(self, group: Sequence[_Waiting]) -> None:
-        """Compose, begin, hand over side by side, finish: two durable writes per group.
+        """Compose, begin, hand over side by side: one durable write per group.
 
         An error that says nothing about the message stops the pass, after what is known of the
         others has been written; its own message stays TRANSMITTING, as after a crash, and the
@@ -231,23 +231,34 @@ class _Pass:
         route, moment = self.route, self.route.clock()
         envelopes = self._compose(group, moment)
         ready = [item.claim for item in group if item.claim.message_key in envelopes]
-        seconds = getattr(route.channel, "max_seconds", 0.0) + _LEASE_SECONDS
-        begun = begin_attempts(route.ledger, ready, route.channel.name, moment, seconds)
+        begun = self._turn(ready, moment)
         outcomes = hand_over(
             route.channel, [envelopes[row.message_key] for row in begun], route.threads
         )
+        for row, outcome in zip(begun, outcomes, strict=True):
+            if isinstance(outcome, Outcome):
+                self.ended[row] = _ending(route, row, outcome)
+                recipient = envelopes[row.message_key].recipient
+                self.throttle.learn(recipient.rpartition("@")[2], outcome.pause)
         errors = [found for found in outcomes if isinstance(found, BaseException)]
-        pairs = zip(begun, outcomes, strict=True)
-        known = [(row, found) for row, found in pairs if isinstance(found, Outcome)]
-        endings = {row: _ending(route, row, outcome) for row, outcome in known}
-        finished = finish_attempts(route.ledger, endings)
         if errors:
             raise errors[0]
-        for row, outcome in known:
-            recipient = envelopes[row.message_key].recipient
-            self.throttle.learn(recipient.rpartition("@")[2], outcome.pause)
-        by_key = {row.message_key: ending.state for row, ending in endings.items()}
-        self._count(Counter(by_key[row.message_key] for row in finished))
+
+    def _turn(self, claims: Sequence[Message], moment: dt.datetime) -> list[Message]:
+        """Write how the last group ended and that this one begins; gives what may be sent."""
+        route, ended = self.route, self.ended
+        seconds = getattr(route.channel, "max_seconds", 0.0) + _LEASE_SECONDS
+        finished, begun = turn_over(
+            route.ledger, ended, claims, route.channel.name, moment, seconds
+        )
+        self._count(Counter(ended[row].state for row in finished))
+        self.ended = {}
+        return begun
+
+    def _finish(self) -> None:
+        """Write how the last group ended, for there may be a while until the next."""
+        if self.ended:
+            self._turn([], self.route.clock())
 
     def _compose(self, group: Sequence[_Waiting], moment: dt.datetime) -> dict[str, Envelope]:
         """Make the envelopes, by message key; what cannot be made is FAILED."""

@@ -272,12 +272,12 @@ CRASHES = [
     for stop, name, calls in (
         (stop_after, "claim_messages", (0, 2)),
         (stop_before, "compose", (40,)),
-        (stop_before, "begin_attempts", (0, 2)),
-        (stop_after, "begin_attempts", (1, 0)),
+        (stop_before, "turn_over", (0, 2)),
+        (stop_after, "turn_over", (1, 0, 2)),
+        (stop_before, "hand_over", (0, 2)),
+        (stop_after, "hand_over", (1, 0)),
         (stop_in_system, "fsync", (33, 0, 125)),  # two for each message
         (stop_in_system, "link", (31, 0, 32)),
-        (stop_before, "finish_attempts", (1, 0)),
-        (stop_after, "finish_attempts", (0, 2)),
     )
     for n_call in calls
 ]
