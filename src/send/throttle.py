@@ -18,7 +18,7 @@ __all__ = ["Limits", "Throttle"]
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 300.0
 _SLOWEST_PER_SECOND = 1 / 60
-_MEASURED_SECONDS = 5.0
+_MEASURED_SECONDS, _SHORTEST_MEASURE_SECONDS = 5.0, 0.2
 _GROWTH_PER_SECOND = 1.05
 _MAX_REMEMBERED = 20_000
 
@@ -80,8 +80,9 @@ class _Lane:
 
     def slow_down(self, now: float) -> None:
         """Half of what went lately, half as many at once, and a pause that doubles."""
-        recent = sum(at > now - _MEASURED_SECONDS for at in self.handed) / _MEASURED_SECONDS
-        reached = min(self.rate, max(recent, 1.0))
+        recent = [at for at in self.handed if at > now - _MEASURED_SECONDS]
+        seconds = max(now - recent[0], _SHORTEST_MEASURE_SECONDS) if recent else 1.0
+        reached = min(self.rate, max(len(recent) / seconds, 1.0))
         self.rate = max(_SLOWEST_PER_SECOND, reached / 2)
         self.paused_until = now + self.pause
         self.pause = min(_LONGEST_PAUSE_SECONDS, 2 * self.pause)

@@ -48,11 +48,13 @@ def key_of(customer_id):
     return message_key("spring", 1, customer_id, "email")
 
 
-def plan_campaign(ledger, n_customers, address="{}@example.com", is_refusing=lambda i: i % 10 == 9):
+def plan_campaign(
+    ledger, n_customers, address="{}@example.com", is_refusing=lambda i: i % 10 == 9, bad=()
+):
     """Plan one message for each of n customers; every tenth has not agreed."""
     ids = [f"c{i:05d}" for i in range(n_customers)]
     frame = pd.DataFrame({"customer_id": ids})
-    emails = [address.format(customer_id) for customer_id in ids]
+    emails = [dict(bad).get(i, address.format(key)) for i, key in enumerate(ids)]
     record_people(ledger, frame.assign(first_name="Ann", last_name="Lee", email=emails))
     agreed = [not is_refusing(i) for i in range(n_customers)]
     said = {"channel": "email", "purpose": "marketing", "source": "form", "wording": "I agree."}

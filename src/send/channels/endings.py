@@ -15,7 +15,8 @@ __all__ = ["NO_REPLY", "Phase", "Reply", "classify", "take_reply"]
 _MAX_REPLY_OCTETS = 64 * 1024
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?=\s|$)")
-_BUSY = frozenset({421, 450, 451, 452, 454})
+_BUSY = frozenset({421, 451, 454})
+"""Less, please; other 4xx speak of one mailbox."""
 
 
 class Phase(StrEnum):
