@@ -202,12 +202,20 @@ def _move_anchor(ledger: Ledger) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         known, wrong = _read_anchor(head.chain_id)
-        if wrong:  # evidence: it stays as it is, and every verification shows it
-            return
-        if known is None or known["n_entries"] < head.n_entries:
+        is_evidence = bool(wrong) or not _is_passed(ledger, known, head)
+        if not is_evidence:  # else it stays as it is, and every verification shows it
             _write_anchor(path, dict(head._mapping))
     finally:
         os.close(descriptor)
+
+
+def _is_passed(ledger: Ledger, known: dict | None, head: Row) -> bool:
+    """Whether the log has grown beyond what was anchored, from the very entry that was."""
+    if known is None:
+        return True
+    query = select(audit.c.digest).where(audit.c.entry_no == known["n_entries"])
+    with ledger.read() as connection:
+        return known["n_entries"] < head.n_entries and connection.scalar(query) == known["digest"]
 
 
 def _write_anchor(path: Path, anchor: dict) -> None:

@@ -10,6 +10,8 @@ __all__ = ["QuietHours", "find_zone"]
 
 _SECOND = dt.timedelta(seconds=1)
 _ROUNDS = 12
+_STEP = dt.timedelta(hours=12)
+_STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,20 @@ class QuietHours:
     def first_open(self, moment: dt.datetime, zone: ZoneInfo) -> dt.datetime:
         """Give the first moment from `moment` on that is not quiet in a zone.
 
-        Where clocks are put forward over the end of the quiet hours, that is the moment of the
-        change; where they are put back over it, the hours are open, quiet and open again.
+        Where clocks are put forward over the end of the quiet hours, or back to before their
+        start, that is the moment of the change; where they are put back over the end, the hours
+        are open, quiet and open again.
         """
         if not self.is_quiet(moment, zone):
             return moment
         today = moment.astimezone(zone).date()
-        found = [
-            end
+        ends = [
+            dt.datetime.combine(today + dt.timedelta(day), self.end, tzinfo=zone)
             for day in range(-1, 3)
-            for end in _moments(dt.datetime.combine(today + dt.timedelta(day), self.end), zone)
-            if end > moment and not self.is_quiet(end, zone)
         ]
-        return min(found)
+        shown = [end.replace(fold=fold).astimezone(dt.UTC) for end in ends for fold in (0, 1)]
+        candidates = [*shown, *_changes(moment, zone)]
+        return min(at for at in candidates if at > moment and not self.is_quiet(at, zone))
 
     def first_open_in_all(
         self, moment: dt.datetime, zones: Sequence[ZoneInfo]
@@ -81,12 +84,13 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def _moments(clock: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
-    """Moments at which a zone's clock shows a time, or jumps over it: one or two."""
-    first, second = (clock.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
-    if first <= second:
-        return [first, second] if first < second else [first]
-    return [_change(second, first, zone)]  # a time that does not exist: fold 0 lies after fold 1
+def _changes(moment: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
+    """Moments of the next days at which a zone's clock is put forward or back."""
+    steps = [moment.astimezone(dt.UTC) + _STEP * k for k in range(_STEPS + 1)]
+    offsets = [step.astimezone(zone).utcoffset() for step in steps]
+    return [
+        _change(steps[k], steps[k + 1], zone) for k in range(_STEPS) if offsets[k] != offsets[k + 1]
+    ]
 
 
 def _change(before: dt.datetime, after: dt.datetime, zone: ZoneInfo) -> dt.datetime:

@@ -9,7 +9,10 @@ from src.ledger.states import State
 from src.send.contact_policy import ContactPolicy
 from src.send.quiet_hours import find_zone
 
-__all__ = ["Clocks"]
+__all__ = ["LEASE", "Clocks"]
+
+LEASE = dt.timedelta(seconds=120)
+"""A claim may be sent so much later; it must not be quiet by then either."""
 
 _UTC = ZoneInfo("UTC")
 
@@ -57,9 +60,10 @@ class Clocks:
     def _ask(self, zones: tuple[ZoneInfo, ...]) -> Denial | None:
         if not zones:
             return Denial("time zone not known")
-        opens_at = self._quiet.first_open_in_all(self._moment, zones)
-        if opens_at is None:
-            return Denial("no hour is open in every zone of the shop")
-        if opens_at <= self._moment:
-            return None
-        return Denial("quiet hours", State.DEFERRED, opens_at)
+        for moment in (self._moment, self._moment + LEASE):
+            opens_at = self._quiet.first_open_in_all(moment, zones)
+            if opens_at is None:
+                return Denial("no hour is open in every zone of the shop")
+            if opens_at > moment:
+                return Denial("quiet hours", State.DEFERRED, opens_at)
+        return None
