@@ -13,7 +13,7 @@ from src.errors import ParameterError
 from src.ledger.approvals import DRY_TRANSPORTS, check_approved
 from src.ledger.outcomes import Ending
 from src.ledger.people import Person, read_people
-from src.ledger.queue import claim_messages, fail_untried, read_contents
+from src.ledger.queue import claim_messages, fail_untried, read_contents, turn_over
 from src.ledger.recovery import recover, resolve_by_evidence
 from src.ledger.retries import RetryRules, read_rules
 from src.ledger.senders import sending
@@ -24,7 +24,6 @@ from src.send.clock import Clock
 from src.send.compose import ComposeError, Content, Letterhead, build_letterhead, compose
 from src.send.policy import find_denials
 from src.send.throttle import Limits, Throttle
-from src.send.turns import turn_over
 
 __all__ = ["POLICIES", "deliver"]
 

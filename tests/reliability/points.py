@@ -8,13 +8,13 @@ import functools
 import json
 import os
 
+import src.ledger.queue as queue
 import src.send.body as body
 import src.send.channels.session as session
 import src.send.channels.smtp as smtp
 import src.send.compose as compose
 import src.send.outbox as outbox
 import src.send.throttle as throttle
-import src.send.turns as turns
 from tests.reliability.grounds import die
 
 __all__ = ["POINTS", "POSITIONS", "Counting", "Stop", "index_of"]
@@ -33,8 +33,8 @@ STEPS = {
     "compose": (outbox, "compose"),
     "fail untried": (outbox, "fail_untried"),
     "turn over": (outbox, "turn_over"),
-    "finish in turn": (turns, "finish_attempts"),
-    "begin in turn": (turns, "begin_attempts"),
+    "finish in turn": (queue, "_finish"),
+    "begin in turn": (queue, "_begin"),
     "hand over": (outbox, "hand_over"),
     "to wire": (smtp, "to_wire"),
     "take connections": (smtp.SmtpChannel, "take_sessions"),
