@@ -289,8 +289,8 @@ def main():
             found[label] = send(folder, run, key, n_letters)
             seconds, peak_mb, counters = found[label]
             print(
-                f"campanile, {label:<11} {n_letters / seconds:>8,.0f} letters/s, {peak_mb:,.0f} MB, "
-                f"planned in {planned_s:.1f} s, {counters}",
+                f"campanile, {label:<11} {n_letters / seconds:>8,.0f} letters/s, "
+                f"{peak_mb:,.0f} MB, planned in {planned_s:.1f} s, {counters}",
                 flush=True,
             )
         plan_s = fill_apart(folder / "plan", n_planned)

@@ -13,7 +13,10 @@ from src.ledger.store import Ledger
 from src.send.channels import Channel
 from src.send.throttle import Limits
 
-__all__ = ["count_sent_since", "limits_of", "warm_up_limit"]
+__all__ = ["NO_BOUND", "count_sent_since", "limits_of", "warm_up_limit"]
+
+NO_BOUND = math.inf
+"""A rate without bound of its own."""
 
 
 def limits_of(
