@@ -8,14 +8,20 @@ from src.errors import ConfigurationError, ParameterError
 from src.send.channels.base import Channel
 from src.send.channels.maildir import MaildirChannel
 from src.send.channels.settings import check_settings, read_channel_file
+from src.send.channels.sms import SmsChannel
 from src.send.channels.smtp import SmtpChannel
+from src.send.channels.webhook import WebhookChannel
 
 __all__ = ["ENTRY_POINTS", "open_channel"]
 
 ENTRY_POINTS = "campanile.channels"
 """Group in which a package offers channels: functions from a file's fields to a channel."""
 
-_OWN: dict[str, Callable[..., Channel]] = {"smtp": SmtpChannel}
+_OWN: dict[str, Callable[..., Channel]] = {
+    "smtp": SmtpChannel,
+    "sms": SmsChannel,
+    "webhook": WebhookChannel,
+}
 
 
 def open_channel(mode: str, folder: Path, channel_file: str = "") -> Channel:
