@@ -6,7 +6,7 @@ READY := .venv/.ready
 EXTRAS := spark vision embed online econml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml reliability bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +60,12 @@ econml: .venv/.econml  ## add the causal forest of EconML to the uplift learners
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-$*.lock
 	@touch $@
 
+reliability: $(READY)  ## kill senders 1,400 times on three databases and hold the ledger against the servers
+	@mkdir -p runs/reliability
+	@$(BIN)/python -m pytest -q -n 2 tests/reliability
+	@$(BIN)/python -W ignore -m tests.reliability.kills --kills 1000 --customers 20000 --results runs/reliability/sqlite.json
+	@$(BIN)/python -W ignore -m tests.reliability.kills --kills 200 --customers 4000 --databases postgresql,mariadb --results runs/reliability/servers.json
+
 bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/data.py
 	@$(BIN)/python bench/models.py
@@ -68,6 +74,7 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/budget.py
 	@$(BIN)/python bench/online.py
 	@$(BIN)/python bench/uplift.py
+	@$(BIN)/python bench/send.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md

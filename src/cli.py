@@ -1,6 +1,7 @@
 """The `campanile` command."""
 
 import logging
+import math
 from pathlib import Path
 import signal
 import sys
@@ -15,6 +16,7 @@ import typer
 from src.errors import ConfigurationError, MarketingError
 from src.ledger_commands import add_ledger_commands
 from src.message_commands import add_message_commands
+from src.send_commands import PROCESSES, RATE, deliver_run
 from src.source_commands import source_app
 from src.stage import PROJECT_ROOT
 from src.tag_commands import tag_app
@@ -107,11 +109,17 @@ def resume(run_id: _RunId) -> None:
 def send(
     run_id: _RunId,
     live: Annotated[bool, typer.Option("--live", help="To people, not to a Maildir.")] = False,
+    rate: RATE = 0.0,
+    processes: PROCESSES = 1,
 ) -> None:
-    """Deliver a run's messages, or go on delivering: what is out already is not sent again."""
+    """Deliver a run's messages, or go on delivering: what is out already is not sent again.
+
+    Afterwards 07_send is run, so that its log and the report say what went out.
+    """
     from src import pipeline
 
     folder = _run_dir(run_id)
+    deliver_run(PROJECT_ROOT / folder, live, rate or math.inf, processes, console)
     override = ["07_send.mode=live", "07_send.clock=wall"] if live else []
     with _Bars() as bars:
         path = pipeline.run(f"{folder}/params.yaml", folder, override, "07", "07", bars)

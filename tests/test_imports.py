@@ -35,7 +35,7 @@ LAYERS = (
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
-    ("pipeline", "source_commands", "tag_commands", "run_ledger"),
+    ("pipeline", "source_commands", "tag_commands", "run_ledger", "send_commands"),
     ("message_commands",),
     ("ledger_commands",),
     ("cli",),

@@ -1,24 +1,46 @@
 """From a planned message and a person to the bytes that go over the wire."""
 
 import base64
-import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import datetime as dt
 from email.utils import format_datetime
 import hashlib
 import hmac
+import re
+from typing import Protocol
 
-from sqlalchemy import Row
-
-from src.campaign.placeholders import fill
 from src.decide.catalogue import Campaign
 from src.errors import MarketingError, ParameterError, TemplateError
 from src.keys import read_key
 from src.ledger.people import Person
-from src.send.channels import Envelope
+from src.send.body import prepare_letter
+from src.send.channels import PLAIN, Envelope, Stationery, return_path
+from src.send.dkim import sign
 from src.send.headers import encode_address, encode_mailbox, encode_text, write_headers
 
-__all__ = ["ComposeError", "Letterhead", "build_letterhead", "compose"]
+__all__ = ["ComposeError", "Content", "Letterhead", "Planned", "build_letterhead", "compose"]
+
+_LINK = re.compile(r"https://((?!=\?)[!#-;=?-~])+")
+"""No blank, quote or bracket, and nothing that a reader could decode as an encoded word."""
+_PART_HEADERS = (
+    "Content-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+)
+
+
+class Planned(Protocol):
+    """What `compose` needs of the ledger's message."""
+
+    message_key: str
+    customer_id: str
+
+
+class Content(Protocol):
+    """Subject and bodies with markers."""
+
+    subject: str
+    html: str
+    text: str
 
 
 class ComposeError(MarketingError):
@@ -37,6 +59,8 @@ class Letterhead:
         Key of the unsubscribe tokens.
     neutral_name : str
         Stands where a first name is not known.
+    stationery : Stationery
+        Signatures, and the domain that bounces come back to.
     """
 
     campaign_id: str
@@ -46,9 +70,10 @@ class Letterhead:
     unsubscribe_url: str
     link_key: bytes = field(repr=False)
     neutral_name: str = "customer"
+    stationery: Stationery = PLAIN
 
 
-def build_letterhead(campaign: Campaign) -> Letterhead:
+def build_letterhead(campaign: Campaign, stationery: Stationery = PLAIN) -> Letterhead:
     """Check and encode once what all messages of a campaign share.
 
     Raises
@@ -62,10 +87,10 @@ def build_letterhead(campaign: Campaign) -> Letterhead:
             "Expected sender_address in the campaign file to be an e-mail address, found "
             f"{campaign.sender_address!r}; mend that line."
         )
-    if not campaign.unsubscribe_url.startswith("https://"):
+    if not _LINK.fullmatch(campaign.unsubscribe_url):
         raise ParameterError(
-            "Expected unsubscribe_url in the campaign file to begin with https://, found "
-            f"{campaign.unsubscribe_url!r}; mailbox providers take no other."
+            "Expected unsubscribe_url in the campaign file to be one address that begins with "
+            f"https://, found {campaign.unsubscribe_url!r}; mailbox providers take no other."
         )
     return Letterhead(
         campaign_id=campaign.campaign_id,
@@ -74,20 +99,27 @@ def build_letterhead(campaign: Campaign) -> Letterhead:
         domain=sender.rpartition("@")[2],
         unsubscribe_url=campaign.unsubscribe_url,
         link_key=read_key("links"),
+        stationery=stationery,
     )
 
 
 def compose(
-    letterhead: Letterhead, message: Row, content: Row, person: Person, sent_at: dt.datetime
+    letterhead: Letterhead,
+    message: Planned,
+    content: Content,
+    person: Person,
+    sent_at: dt.datetime,
 ) -> Envelope:
-    """Make one message: personal fields filled, headers guarded, bodies encoded.
+    """Make one message: personal fields filled, headers guarded, bodies encoded, all signed.
 
     Parameters
     ----------
     letterhead : Letterhead
         From `build_letterhead`.
-    message, content : Row
-        The ledger's message, and its subject and bodies with placeholders.
+    message : Planned
+        The ledger's message.
+    content : Content
+        Its subject and bodies with placeholders.
     person : Person
         Whom it is for.
     sent_at : datetime
@@ -110,28 +142,47 @@ def compose(
     values = {"first_name": person.first_name or letterhead.neutral_name, "unsubscribe_url": link}
     boundary = f"=_{message.message_key[:32]}"
     try:
-        headers = write_headers(
-            {
-                "From": letterhead.mailbox,
-                "To": encode_mailbox(f"{person.first_name} {person.last_name}", recipient),
-                "Subject": encode_text(fill(content.subject, values, is_html=False)),
-                "Date": format_datetime(sent_at),
-                "Message-ID": f"<{message.message_key}@{letterhead.domain}>",
-                "List-Unsubscribe": f"<{link}>",
-                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-                "MIME-Version": "1.0",
-                "Content-Type": f'multipart/alternative; boundary="{boundary}"',
-            }
-        )
-        parts = [
-            _part("plain", fill(content.text, values, is_html=False)),
-            _part("html", fill(content.html, values, is_html=True)),
-        ]
+        letter = prepare_letter(content.subject, content.text, content.html)
+        headers = {
+            "From": letterhead.mailbox,
+            "To": encode_mailbox(f"{person.first_name} {person.last_name}", recipient),
+            "Subject": encode_text(letter.subject(values)),
+            "Date": format_datetime(sent_at),
+            "Message-ID": f"<{message.message_key}@{letterhead.domain}>",
+            "List-Unsubscribe": f"<{link}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "MIME-Version": "1.0",
+            "Content-Type": f'multipart/alternative; boundary="{boundary}"',
+        }
+        parts = {"plain": letter.plain.fill(values), "html": letter.html.fill(values)}
+        octets = _write(headers, _join(boundary, parts), letterhead.stationery, sent_at)
     except (TemplateError, ValueError):
         raise ComposeError("content cannot be filled") from None
-    line = f"--{boundary}".encode()
-    body = b"".join(line + b"\r\n" + part + b"\r\n" for part in parts) + line + b"--\r\n"
-    return Envelope(message.message_key, letterhead.sender, recipient, headers + b"\r\n" + body)
+    sender = _return_path(letterhead, message.message_key)
+    return Envelope(message.message_key, sender, recipient, octets)
+
+
+def _write(
+    headers: Mapping[str, str], body: bytes, stationery: Stationery, sent_at: dt.datetime
+) -> bytes:
+    """Guard the headers, put the signatures in front of them, and the body after."""
+    block = write_headers(headers)
+    signatures = sign(stationery.signers, headers, body, int(sent_at.timestamp()))
+    front = b"".join(write_headers({"DKIM-Signature": value}) for value in signatures)
+    return front + block + b"\r\n" + body
+
+
+def _join(boundary: str, parts: Mapping[str, bytes]) -> bytes:
+    line = f"--{boundary}"
+    pieces = []
+    for subtype, encoded in parts.items():
+        pieces += f"{line}\r\n{_PART_HEADERS.format(subtype)}".encode("ascii"), encoded, b"\r\n"
+    return b"".join([*pieces, f"{line}--\r\n".encode("ascii")])
+
+
+def _return_path(letterhead: Letterhead, message_key: str) -> str:
+    domain = letterhead.stationery.bounce_domain
+    return return_path(message_key, domain, letterhead.link_key) if domain else letterhead.sender
 
 
 def _unsubscribe_link(letterhead: Letterhead, customer_id: str) -> str:
@@ -141,16 +192,3 @@ def _unsubscribe_link(letterhead: Letterhead, customer_id: str) -> str:
     token = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     joint = "&" if "?" in letterhead.unsubscribe_url else "?"
     return f"{letterhead.unsubscribe_url}{joint}t={token}"
-
-
-def _part(subtype: str, text: str) -> bytes:
-    """Encode a body as quoted-printable: readable, and no line above 76 octets."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    encoded = binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True)
-    headers = write_headers(
-        {
-            "Content-Type": f"text/{subtype}; charset=utf-8",
-            "Content-Transfer-Encoding": "quoted-printable",
-        }
-    )
-    return headers + b"\r\n" + encoded.replace(b"\n", b"\r\n")

@@ -5,6 +5,7 @@ decodes to a line break into a new header.
 """
 
 import base64
+from collections.abc import Mapping
 import re
 import unicodedata
 
@@ -81,7 +82,7 @@ def encode_address(address: str) -> str | None:
     return f"{local}{at}{domain}" if is_local and is_domain else None
 
 
-def write_headers(headers: dict[str, str]) -> bytes:
+def write_headers(headers: Mapping[str, str]) -> bytes:
     """Write a block of headers, and refuse whatever would be more than that.
 
     Raises

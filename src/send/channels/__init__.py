@@ -1,45 +1,35 @@
-"""Ways out: each takes one finished message."""
+"""Ways out: each takes finished messages and says how each ended."""
 
-from pathlib import Path
-
-from src.errors import ConfigurationError, ParameterError
-from src.send.channels.base import Channel, Envelope, RefusedError
+from src.send.channels.base import (
+    Channel,
+    Envelope,
+    Outcome,
+    Pause,
+    RefusedError,
+    Verdict,
+    hand_over,
+)
 from src.send.channels.maildir import MaildirChannel, count_maildir
 from src.send.channels.memory import MemoryChannel
+from src.send.channels.opening import open_channel
+from src.send.channels.smtp import SmtpChannel
+from src.send.channels.stationery import PLAIN, Stationery, read_return_path, return_path
 
 __all__ = [
+    "PLAIN",
     "Channel",
     "Envelope",
     "MaildirChannel",
     "MemoryChannel",
+    "Outcome",
+    "Pause",
     "RefusedError",
+    "SmtpChannel",
+    "Stationery",
+    "Verdict",
     "count_maildir",
+    "hand_over",
     "open_channel",
+    "read_return_path",
+    "return_path",
 ]
-
-
-def open_channel(mode: str, folder: Path) -> Channel:
-    """Open the channel of a mode.
-
-    Parameters
-    ----------
-    mode : str
-        ``dry_run``: a Maildir in `folder`, nothing leaves the machine. ``live``: a real channel.
-    folder : Path
-        Where the Maildir is.
-
-    Raises
-    ------
-    ConfigurationError
-        If the mode is ``live``: no live channel is configured.
-    ParameterError
-        If the mode is neither.
-    """
-    if mode == "dry_run":
-        return MaildirChannel(folder)
-    if mode == "live":
-        raise ConfigurationError(
-            "Expected a configured live channel for mode live, found none; nothing was sent: "
-            "configure one, or use mode dry_run."
-        )
-    raise ParameterError(f"Expected 07_send.mode to be dry_run or live, found {mode!r}.")

@@ -1,0 +1,73 @@
+"""A small campaign, planned in a ledger: who may be written to, and who may not."""
+
+from dataclasses import dataclass, field
+import hashlib
+
+import pandas as pd
+
+from src.decide.catalogue import Campaign
+from src.ledger import (
+    message_key,
+    plan_messages,
+    record_assignments,
+    record_consents,
+    record_people,
+)
+
+__all__ = ["CAMPAIGN", "Plan", "key_of", "plan_campaign"]
+
+SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
+CAMPAIGN = Campaign(
+    campaign_id="spring",
+    goal="More orders.",
+    channel="email",
+    margin_share=0.25,
+    sender_name="Shop & Söhne",
+    sender_address="hello@shop.example.com",
+    postal_address="1 Market Square",
+    unsubscribe_url="https://shop.example.com/leave",
+    actions={"coupon": {"label": "Coupon", "template": "offer"}},
+)
+_TEXT = "Dear ⟦first_name⟧, an offer for you.\n" + "It holds until Sunday.\n" * 20
+
+
+@dataclass
+class Plan:
+    """What was planned: recipient by message key, and those who must not get anything."""
+
+    recipients: dict[str, str]
+    forbidden: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def allowed(self):
+        return sorted(set(self.recipients) - set(self.forbidden))
+
+
+def key_of(customer_id):
+    """Key of a customer's message."""
+    return message_key("spring", 1, customer_id, "email")
+
+
+def plan_campaign(
+    ledger, n_customers, address="{}@example.com", is_refusing=lambda i: i % 10 == 9, bad=()
+):
+    """Plan one message for each of n customers; every tenth has not agreed."""
+    ids = [f"c{i:05d}" for i in range(n_customers)]
+    frame = pd.DataFrame({"customer_id": ids})
+    emails = [dict(bad).get(i, address.format(key)) for i, key in enumerate(ids)]
+    record_people(ledger, frame.assign(first_name="Ann", last_name="Lee", email=emails))
+    agreed = [not is_refusing(i) for i in range(n_customers)]
+    said = {"channel": "email", "purpose": "marketing", "source": "form", "wording": "I agree."}
+    record_consents(ledger, frame.assign(**said, is_granted=agreed, recorded_at=SAID_AT))
+    drawn = frame.assign(campaign_id="spring", action="coupon", pscore=0.5)
+    record_assignments(ledger, drawn.assign(salt="s", policy_version="1", decided_at=SAID_AT))
+    text = f"{_TEXT}⟦unsubscribe_url⟧\n"
+    content = {"subject": "⟦first_name⟧, for you", "html": f"<p>{text}</p>", "text": text}
+    keys = [key_of(customer_id) for customer_id in ids]
+    messages = drawn.assign(message_key=keys, step=1, channel="email", template="offer", **content)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    plan_messages(ledger, messages.assign(content_sha256=digest))
+    forbidden = {
+        key: "no consent" for key, has_agreed in zip(keys, agreed, strict=True) if not has_agreed
+    }
+    return Plan(dict(zip(keys, emails, strict=True)), forbidden)
