@@ -5,7 +5,7 @@ from pathlib import Path
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -13,12 +13,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 import typer
 
 from src.errors import ConfigurationError, MarketingError
+from src.ledger_commands import add_ledger_commands
+from src.message_commands import add_message_commands
 from src.source_commands import source_app
 from src.stage import PROJECT_ROOT
 from src.tag_commands import tag_app
-
-if TYPE_CHECKING:
-    from src.ledger import Ledger
 
 __all__ = ["app", "main"]
 
@@ -28,10 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-unknown = typer.Typer(help="Messages of which it is not known whether they went out.")
-app.add_typer(unknown, name="unknown", no_args_is_help=True)
 app.add_typer(source_app, name="source", no_args_is_help=True)
 app.add_typer(tag_app, name="tags", no_args_is_help=True)
+add_message_commands(app)
+add_ledger_commands(app)
 console = Console(stderr=True, highlight=False)
 
 _RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]
@@ -119,37 +118,6 @@ def send(
     _tell_end(path, bars)
 
 
-@unknown.command("list")
-def list_unknown(run_id: _RunId) -> None:
-    """List the messages of which it is not known whether they went out."""
-    from src.ledger import unresolved
-
-    with _open_ledger(run_id) as ledger:
-        messages = unresolved(ledger)
-    console.print(f"{len(messages)} messages are UNKNOWN; none of them is sent again by itself.")
-    for message in messages.itertuples():
-        typer.echo(
-            f"{message.message_key}  {message.campaign_id}  {message.transport}  "
-            f"attempt {message.attempt}  {message.attempted_at:%Y-%m-%d %H:%M}  {message.reason}"
-        )
-
-
-@unknown.command("resolve")
-def resolve_unknown(
-    run_id: _RunId,
-    message_key: Annotated[str, typer.Argument(help="As `campanile unknown list` shows it.")],
-    was_sent: Annotated[
-        bool, typer.Option("--sent/--not-sent", help="What you found out about it.")
-    ],
-) -> None:
-    """Decide one UNKNOWN message: it went out, or it did not and may be sent."""
-    from src.ledger import resolve
-
-    with _open_ledger(run_id) as ledger:
-        resolve(ledger, message_key, was_sent)
-    console.print("It counts as sent." if was_sent else "The next `campanile send` will try it.")
-
-
 @app.command()
 def report(run_id: _RunId) -> None:
     """Build a run's HTML report anew."""
@@ -184,15 +152,6 @@ def _run_dir(run_id: str) -> str:
         raise typer.BadParameter(f"Expected a plain name below runs/, found {run_id!r}.")
     path = PROJECT_ROOT / folder
     return str(path.resolve().relative_to(PROJECT_ROOT)) if path.is_symlink() else str(folder)
-
-
-def _open_ledger(run_id: str) -> "Ledger":
-    from src.ledger import open_ledger
-    from src.params import read_params
-    from src.run_record import RunRecord
-
-    path = RunRecord.read(PROJECT_ROOT / _run_dir(run_id)).run
-    return open_ledger(path, read_params(str(path / "params.yaml")).stages["07_send"]["ledger_url"])
 
 
 def _tell_end(path: Path, bars: _Bars) -> None:

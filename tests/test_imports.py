@@ -35,7 +35,9 @@ LAYERS = (
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
-    ("pipeline", "source_commands", "tag_commands"),
+    ("pipeline", "source_commands", "tag_commands", "run_ledger"),
+    ("message_commands",),
+    ("ledger_commands",),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))

@@ -1,23 +1,19 @@
-"""Consent as a list of events, suppression by keyed token, and who may be contacted."""
+"""Consent as a list of events, and who may be contacted."""
 
 from collections.abc import Sequence
-import datetime as dt
 import hashlib
 import json
 import logging
-import re
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
-from src.errors import SchemaError
-from src.ledger.history import move
-from src.ledger.people import person_token
-from src.ledger.schema import consents, messages, people, suppressions
-from src.ledger.states import State
+from src.ledger.people import lock_people
+from src.ledger.schema import consents
 from src.ledger.store import Ledger, chunks, rows_of
+from src.ledger.suppressions import find_suppressed, read_tokens, take_back
 
-__all__ = ["contact_denials", "contactable", "record_consents", "suppress"]
+__all__ = ["contact_denials", "contactable", "record_consents"]
 
 _CONSENT = (
     "customer_id",
@@ -28,7 +24,6 @@ _CONSENT = (
     "wording",
     "recorded_at",
 )
-_REASON = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +37,8 @@ def record_consents(ledger: Ledger, events: pd.DataFrame) -> int:
         Where to keep them.
     events : DataFrame
         One row per event: `customer_id`, `channel`, `purpose`, `is_granted`, `source` (where
-        it was said), `wording` (what was agreed to), `recorded_at`.
+        it was said), `wording` (what was agreed to), `recorded_at`; optionally `proof` (where
+        the evidence lies, such as the number of a form).
 
     Returns
     -------
@@ -54,61 +50,23 @@ def record_consents(ledger: Ledger, events: pd.DataFrame) -> int:
     The state of a customer is the last event of a channel and purpose; of two at the same
     moment the refusal counts. A refusal takes back what senders have already claimed.
     """
-    rows = {_consent_id(row): row for row in rows_of(events, _CONSENT)}
-    with ledger.write() as connection:
+    names = (*_CONSENT, "proof") if "proof" in events.columns else _CONSENT
+    rows = {_consent_id(row): row for row in rows_of(events, names)}
+
+    def append(connection: Connection) -> int:
         known = _known_consents(connection, list(rows))
         fresh = {key: row for key, row in rows.items() if key not in known}
+        refused = [row for row in fresh.values() if not row["is_granted"]]
+        lock_people(connection, [row["customer_id"] for row in refused])
         for piece in chunks(list(fresh.items())):
             connection.execute(insert(consents), [{"consent_id": key} | row for key, row in piece])
-        refused = [row for row in fresh.values() if not row["is_granted"]]
-        _take_back(connection, refused, ledger.now())
-    logger.info("record_consents: %d given, %d new", len(rows), len(fresh))
-    return len(fresh)
+        pairs = ((row["customer_id"], row["channel"]) for row in refused)
+        take_back(connection, pairs, ledger.now())
+        return len(fresh)
 
-
-def suppress(ledger: Ledger, wishes: pd.DataFrame) -> int:
-    """Put customers, and the mailboxes they use, on the list of those never to be contacted.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        Where to keep it.
-    wishes : DataFrame
-        One row per wish: `customer_id`, `channel`, `reason` (a few lower-case words such as
-        ``unsubscribed``), `recorded_at`.
-
-    Returns
-    -------
-    int
-        Entries that were new.
-
-    Raises
-    ------
-    SchemaError
-        If a reason is more than a few words: free text may hold personal data.
-    """
-    rows = rows_of(wishes, ("customer_id", "channel", "reason", "recorded_at"))
-    for row in rows:
-        if not _REASON.fullmatch(str(row["reason"])):
-            raise SchemaError(
-                "Expected reasons of at most 40 lower-case letters, digits, spaces, - or _, found "
-                "another; give a short reason such as 'unsubscribed'."
-            )
-    with ledger.write() as connection:
-        tokens = _tokens(connection, [row["customer_id"] for row in rows])
-        entries = {
-            (token, row["channel"]): {"token": token, "channel": row["channel"]}
-            | {"reason": row["reason"], "recorded_at": row["recorded_at"]}
-            for row in reversed(rows)  # the first wish of a customer is the one that is kept
-            for token in tokens[row["customer_id"]]
-        }
-        known = _suppressed(connection, [token for token, _ in entries])
-        fresh = [entry for key, entry in entries.items() if key not in known]
-        for piece in chunks(fresh):
-            connection.execute(insert(suppressions), piece)
-        _take_back(connection, _sharing(connection, rows, tokens), ledger.now())
-    logger.info("suppress: %d wishes, %d new entries", len(rows), len(fresh))
-    return len(fresh)
+    n_new = ledger.transact(append)
+    logger.info("record_consents: %d given, %d new", len(rows), n_new)
+    return n_new
 
 
 def contactable(
@@ -148,21 +106,21 @@ def contact_denials(
     connection: Connection, channel: str, purpose: str, customer_ids: Sequence[str]
 ) -> dict[str, str]:
     """Give the reason against contact of every customer that may not be contacted."""
-    tokens = _tokens(connection, customer_ids)
-    listed = _suppressed(connection, [token for pair in tokens.values() for token in pair])
+    tokens = read_tokens(connection, channel, customer_ids)
+    listed = find_suppressed(
+        connection, channel, [token for own in tokens.values() for token in own]
+    )
     answers = _consent_answers(connection, channel, purpose, customer_ids)
     denials = {}
-    for customer_id in tokens:
-        reasons = [
-            listed[token, channel] for token in tokens[customer_id] if (token, channel) in listed
-        ]
-        if reasons:
-            denials[customer_id] = reasons[0]
-        elif len(tokens[customer_id]) < 2:
-            denials[customer_id] = "no address"
-        elif not answers.get(customer_id, [False])[-1]:
-            has_agreed = any(answers.get(customer_id, []))
-            denials[customer_id] = "consent withdrawn" if has_agreed else "no consent"
+    for customer_id, own in tokens.items():
+        reason = next((listed[token] for token in own if token in listed), "") if listed else ""
+        if not reason and len(own) < 2:
+            reason = "no address"
+        given = answers.get(customer_id)
+        if not reason and not (given and given[-1]):
+            reason = "consent withdrawn" if given and any(given) else "no consent"
+        if reason:
+            denials[customer_id] = reason
     return denials
 
 
@@ -170,16 +128,26 @@ def _consent_id(row: dict) -> str:
     row["is_granted"] = bool(row["is_granted"])
     moment = pd.Timestamp(row["recorded_at"]).tz_convert("UTC").isoformat()
     parts = [str(row[name]) for name in _CONSENT[:-1]] + [moment]
+    parts += [str(row["proof"])] if row.get("proof") else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+_IDS = bindparam("ids", expanding=True)
+_KNOWN = select(consents.c.consent_id).where(consents.c.consent_id.in_(_IDS))
+_ANSWERS = (
+    select(consents.c.customer_id, consents.c.is_granted)
+    .where(
+        consents.c.customer_id.in_(_IDS),
+        consents.c.channel == bindparam("channel"),
+        consents.c.purpose == bindparam("purpose"),
+    )
+    .order_by(consents.c.recorded_at, consents.c.is_granted.desc())
+)
 
 
 def _known_consents(connection: Connection, consent_ids: list[str]) -> set[str]:
     return {
-        key
-        for piece in chunks(consent_ids)
-        for key in connection.scalars(
-            select(consents.c.consent_id).where(consents.c.consent_id.in_(piece))
-        )
+        key for piece in chunks(consent_ids) for key in connection.scalars(_KNOWN, {"ids": piece})
     }
 
 
@@ -188,80 +156,8 @@ def _consent_answers(
 ) -> dict[str, list[bool]]:
     """Give the answers of each customer in order; of two at one moment the refusal is last."""
     answers: dict[str, list[bool]] = {}
+    names = {"channel": channel, "purpose": purpose}
     for piece in chunks(list(customer_ids)):
-        query = (
-            select(consents.c.customer_id, consents.c.is_granted)
-            .where(
-                consents.c.customer_id.in_(piece),
-                consents.c.channel == channel,
-                consents.c.purpose == purpose,
-            )
-            .order_by(consents.c.recorded_at, consents.c.is_granted.desc())
-        )
-        for row in connection.execute(query):
-            answers.setdefault(row.customer_id, []).append(bool(row.is_granted))
+        for customer_id, is_granted in connection.execute(_ANSWERS, names | {"ids": piece}):
+            answers.setdefault(customer_id, []).append(bool(is_granted))
     return answers
-
-
-def _tokens(connection: Connection, customer_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Give the tokens under which each customer may be suppressed: person, then mailbox."""
-    tokens = {customer_id: [person_token(customer_id)] for customer_id in customer_ids}
-    for piece in chunks(list(tokens)):
-        query = select(people.c.customer_id, people.c.address_token).where(
-            people.c.customer_id.in_(piece), people.c.address_token.is_not(None)
-        )
-        for row in connection.execute(query):
-            tokens[row.customer_id].append(row.address_token)
-    return tokens
-
-
-def _suppressed(connection: Connection, tokens: list[str]) -> dict[tuple[str, str], str]:
-    return {
-        (row.token, row.channel): row.reason
-        for piece in chunks(tokens)
-        for row in connection.execute(
-            select(suppressions.c.token, suppressions.c.channel, suppressions.c.reason).where(
-                suppressions.c.token.in_(piece)
-            )
-        )
-    }
-
-
-def _sharing(connection: Connection, rows: list[dict], tokens: dict[str, list[str]]) -> list[dict]:
-    """Add the customers who use a suppressed mailbox under another id."""
-    channels: dict[str, set[str]] = {}
-    for row in rows:
-        for token in tokens[row["customer_id"]][1:]:
-            channels.setdefault(token, set()).add(row["channel"])
-    sharing = list(rows)
-    for piece in chunks(list(channels)):
-        query = select(people.c.customer_id, people.c.address_token).where(
-            people.c.address_token.in_(piece)
-        )
-        sharing += [
-            {"customer_id": row.customer_id, "channel": channel}
-            for row in connection.execute(query)
-            for channel in channels[row.address_token]
-        ]
-    return sharing
-
-
-def _take_back(connection: Connection, refused: list[dict], now: dt.datetime) -> None:
-    """Return claimed messages to the queue, whose gate will see the refusal.
-
-    The fence goes up, so a sender that still holds the claim cannot begin to transmit.
-    """
-    for channel in sorted({row["channel"] for row in refused}):
-        ids = sorted({row["customer_id"] for row in refused if row["channel"] == channel})
-        for piece in chunks(ids):
-            query = (
-                select(messages)
-                .where(
-                    messages.c.customer_id.in_(piece),
-                    messages.c.channel == channel,
-                    messages.c.state == State.CLAIMED,
-                )
-                .with_for_update()
-            )
-            held = connection.execute(query).all()
-            move(connection, held, State.PLANNED, now, "contact refused", leased_until=None)

@@ -1,18 +1,20 @@
 """Planned messages: their keys, their contents, and the rule that none is planned twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import datetime as dt
 import hashlib
 import hmac
 import logging
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from src.errors import LedgerError
 from src.ledger.assignments import assigned_actions
-from src.ledger.schema import contents, messages, transitions
+from src.ledger.campaigns import count_planned, to_micro
+from src.ledger.schema import contents, messages
 from src.ledger.states import State
-from src.ledger.store import Ledger, chunks, rows_of
+from src.ledger.store import Ledger, check_columns, chunks, insert_many, rows_of
 
 __all__ = ["NOT_SENT_ACTIONS", "message_key", "plan_messages"]
 
@@ -21,6 +23,8 @@ NOT_SENT_ACTIONS = ("control", "none")
 
 _ENVELOPE = ("campaign_id", "step", "customer_id", "channel", "action", "content_sha256")
 _CONTENT = ("content_sha256", "subject", "html", "text")
+_PIECE_ROWS = 20_000
+_KEYS = bindparam("keys", expanding=True)
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ def message_key(campaign_id: str, step: int, customer_id: str, channel: str) -> 
     '...'
     """
     text = f"{campaign_id}|{step}|{channel}"
-    return hmac.new(customer_id.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(customer_id.encode(), text.encode(), hashlib.sha256).hex()
 
 
 def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketing") -> int:
@@ -58,7 +62,9 @@ def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketi
     ledger : Ledger
         Where assignments are, and messages go.
     planned : DataFrame
-        Table `messages` of 06_campaign.
+        Table `messages` of 06_campaign; optionally with `expected_profit_value` (shop
+        currency: where slots are scarce the highest goes first; default 0) and `cost_value`
+        (what sending it costs, counted against a budget; default 0).
     purpose : str, default "marketing"
         What the consent must be for.
 
@@ -74,64 +80,85 @@ def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketi
         key is not that of its campaign, step, customer and channel; or if its content differs
         from what was planned under the same key.
     """
-    rows = rows_of(planned, ("message_key", *_ENVELOPE, *_CONTENT[1:]))
-    _check_keys(rows)
-    with ledger.write() as connection:
-        _check_assigned(connection, rows)
-        known = _known_hashes(connection, [row["message_key"] for row in rows])
-        _check_unchanged(known, rows)
-        fresh = [row for row in rows if row["message_key"] not in known]
-        _insert(connection, fresh, purpose, ledger)
-    logger.info("plan_messages: %d given, %d new", len(rows), len(fresh))
-    return len(fresh)
+    _check_keys(planned)
+
+    def plan(connection: Connection) -> int:
+        n_new = 0
+        for piece in _pieces(planned):
+            rows = _rows(piece)
+            _check_assigned(connection, rows)
+            known = _known_hashes(connection, [row["message_key"] for row in rows])
+            _check_unchanged(known, rows)
+            fresh = [row for row in rows if row["message_key"] not in known]
+            _insert(connection, fresh, purpose, ledger.now())
+            n_new += len(fresh)
+        return n_new
+
+    n_new = ledger.transact(plan)
+    logger.info("plan_messages: %d given, %d new", len(planned), n_new)
+    return n_new
 
 
-def _insert(connection: Connection, rows: list[dict], purpose: str, ledger: Ledger) -> None:
+def _pieces(planned: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Cut into pieces, in the order of claims: rows that are sent together lie together."""
+    profits = planned["expected_profit_value"] if "expected_profit_value" in planned else 0.0
+    ranked = planned.assign(expected_profit_value=profits).fillna({"expected_profit_value": 0.0})
+    by = ["expected_profit_value", "message_key"]
+    order = ranked[by].sort_values(by, ascending=[False, True]).index
+    for start in range(0, len(order), _PIECE_ROWS):
+        yield ranked.loc[order[start : start + _PIECE_ROWS]]
+
+
+def _rows(piece: pd.DataFrame) -> list[dict]:
+    names = ("message_key", *_ENVELOPE, *_CONTENT[1:], "expected_profit_value")
+    rows = rows_of(piece, names)
+    costs = piece["cost_value"].fillna(0.0).tolist() if "cost_value" in piece else [0.0] * len(rows)
+    for row, cost in zip(rows, costs, strict=True):
+        row["cost_micro"] = to_micro(cost)
+    return rows
+
+
+def _insert(connection: Connection, rows: list[dict], purpose: str, now: dt.datetime) -> None:
     texts = {row["content_sha256"]: {name: row[name] for name in _CONTENT} for row in rows}
     known = _known_contents(connection, list(texts))
-    for piece in chunks([text for sha256, text in texts.items() if sha256 not in known]):
-        connection.execute(insert(contents), piece)
-    start = {"state": State.PLANNED, "attempt": 0, "fence": 0, "purpose": purpose}
-    step = {"to_state": State.PLANNED, "attempt": 0, "fence": 0, "moved_at": ledger.now()}
-    for piece in chunks(rows):
-        envelopes = [{name: row[name] for name in ("message_key", *_ENVELOPE)} for row in piece]
-        connection.execute(insert(messages), [envelope | start for envelope in envelopes])
-        connection.execute(
-            insert(transitions), [{"message_key": row["message_key"]} | step for row in piece]
-        )
+    fresh = [texts[sha256] for sha256 in sorted(texts.keys() - known)]
+    if fresh:
+        insert_many(connection, contents, fresh)
+    start = {"state": State.PLANNED.value, "attempt": 0, "fence": 0, "purpose": purpose}
+    start |= {"planned_at": now}
+    if rows:
+        names = ("message_key", *_ENVELOPE, "expected_profit_value", "cost_micro")
+        envelopes = [{name: row[name] for name in names} | start for row in rows]
+        insert_many(connection, messages, envelopes)
+        count_planned(connection, [row["campaign_id"] for row in rows], now)
 
 
 def _known_hashes(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    columns = messages.c
-    found = {}
+    query = select(messages.c.message_key, messages.c.content_sha256).where(
+        messages.c.message_key.in_(_KEYS)
+    )
+    found: dict[str, str] = {}
     for piece in chunks(keys):
-        query = select(columns.message_key, columns.content_sha256).where(
-            columns.message_key.in_(piece)
-        )
-        found |= {row.message_key: row.content_sha256 for row in connection.execute(query)}
+        found.update(connection.execute(query, {"keys": piece}).all())
     return found
 
 
 def _known_contents(connection: Connection, hashes: list[str]) -> set[str]:
-    column = contents.c.content_sha256
+    query = select(contents.c.content_sha256).where(contents.c.content_sha256.in_(_KEYS))
     return {
-        sha256
-        for piece in chunks(hashes)
-        for sha256 in connection.scalars(select(column).where(column.in_(piece)))
+        sha256 for piece in chunks(hashes) for sha256 in connection.scalars(query, {"keys": piece})
     }
 
 
-def _check_keys(rows: list[dict]) -> None:
-    wrong = [
-        row
-        for row in rows
-        if row["message_key"]
-        != message_key(row["campaign_id"], row["step"], row["customer_id"], row["channel"])
-    ]
-    if wrong or len({row["message_key"] for row in rows}) < len(rows):
+def _check_keys(planned: pd.DataFrame) -> None:
+    names = ["message_key", "campaign_id", "step", "customer_id", "channel"]
+    check_columns(planned, (*names, *_ENVELOPE, *_CONTENT))
+    columns = [planned[name].tolist() for name in names]
+    n_wrong = sum(key != message_key(*parts) for key, *parts in zip(*columns, strict=True))
+    if n_wrong or not planned["message_key"].is_unique:
         raise LedgerError(
             "Expected one message per campaign, step, customer and channel under the key that "
-            f"message_key gives, but {len(wrong)} keys are others or some repeat; "
+            f"message_key gives, but {n_wrong} keys are others or some repeat; "
             "mend 06_campaign."
         )
 

@@ -1,46 +1,65 @@
-"""The vault: names and addresses, encrypted field by field; opened by `src.send` alone."""
+"""People: names and addresses, encrypted field by field; opened by `src.send` alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-import hashlib
-import hmac
+from dataclasses import dataclass, field, fields
 import logging
-import secrets
-import unicodedata
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import pandas as pd
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from src.errors import ConfigurationError
-from src.keys import read_key
+from src.ledger.audit import append_audit, audited
 from src.ledger.schema import people as people_table
 from src.ledger.store import Ledger, chunks, rows_of
+from src.ledger.tokens import address_token, field_tokens, normalize_address, normalize_phone
+from src.ledger.vault import Vault, make_next_key, newest_version
 
 __all__ = [
     "Person",
     "address_token",
+    "find_busy_people",
+    "lock_people",
     "normalize_address",
-    "person_token",
     "read_people",
+    "read_zones",
     "record_people",
+    "rotate_vault",
 ]
 
-_FIELDS = ("first_name", "last_name", "email")
-_KEY_VERSION = 1
-_NONCE_BYTES = 12
+_REQUIRED = ("first_name", "last_name", "email")
+_OPTIONAL = ("phone", "time_zone", "language", "webhook")
+_FIELDS = (*_REQUIRED, *_OPTIONAL)
+_ROTATED_AT_ONCE = 500
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Person:
-    """Contact fields of one customer; never shown by `repr`."""
+    """Contact fields of one customer; never shown by `repr`.
+
+    Parameters
+    ----------
+    first_name, last_name : str
+        Names; each field is empty if it is not known.
+    email : str
+        Address.
+    phone : str
+        Telephone number, E.164.
+    time_zone : str
+        IANA name, such as ``Asia/Shanghai``.
+    language : str
+        BCP 47, such as ``en`` or ``zh``.
+    webhook : str
+        Account on a social network, in a chat or of an app, as the receiver knows it.
+    """
 
     first_name: str = field(default="", repr=False)
     last_name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    time_zone: str = field(default="", repr=False)
+    language: str = field(default="", repr=False)
+    webhook: str = field(default="", repr=False)
 
 
 def record_people(ledger: Ledger, people: pd.DataFrame) -> int:
@@ -51,24 +70,32 @@ def record_people(ledger: Ledger, people: pd.DataFrame) -> int:
     ledger : Ledger
         Where to keep them.
     people : DataFrame
-        One row per customer: `customer_id`, `first_name`, `last_name`, `email`; a missing
-        field is honest.
+        One row per customer: `customer_id`, `first_name`, `last_name`, `email`; optionally
+        `phone`, `time_zone`, `language`, `webhook`. A missing field is honest; a column that
+        is not there leaves the field as it is. A telephone number that is none is not kept.
 
     Returns
     -------
     int
         Customers that were new or changed.
     """
-    rows = {row["customer_id"]: row for row in rows_of(people, ("customer_id", *_FIELDS))}
-    given = {customer_id: _person(row) for customer_id, row in rows.items()}
-    with ledger.write() as connection:
-        known = read_people(connection, list(given))
+    given_names = [name for name in _FIELDS if name in _REQUIRED or name in people.columns]
+    rows = {row["customer_id"]: row for row in rows_of(people, ("customer_id", *given_names))}
+
+    def keep(connection: Connection) -> int:
+        known = read_people(connection, list(rows))
+        given = {key: _person(row, known.get(key, Person())) for key, row in rows.items()}
         changed = [key for key in given if known.get(key) != given[key]]
+        vault = Vault()
         for piece in chunks(changed):
             connection.execute(delete(people_table).where(people_table.c.customer_id.in_(piece)))
-            connection.execute(insert(people_table), [_sealed(key, given[key]) for key in piece])
-    logger.info("record_people: %d given, %d new or changed", len(given), len(changed))
-    return len(changed)
+            sealed = [_sealed(vault, key, given[key]) for key in piece]
+            connection.execute(insert(people_table), sealed)
+        return len(changed)
+
+    n_changed = ledger.transact(keep)
+    logger.info("record_people: %d given, %d new or changed", len(rows), n_changed)
+    return n_changed
 
 
 def read_people(connection: Connection, customer_ids: Sequence[str]) -> dict[str, Person]:
@@ -79,90 +106,143 @@ def read_people(connection: Connection, customer_ids: Sequence[str]) -> dict[str
     ConfigurationError
         If a field does not open: wrong key, or moved between rows or columns.
     """
-    cipher = AESGCM(read_key("vault"))
-    found = {}
-    for piece in chunks(list(customer_ids)):
-        query = select(people_table).where(people_table.c.customer_id.in_(piece))
-        for row in connection.execute(query).mappings():
-            opened = {name: _open(cipher, name, row) for name in _FIELDS}
-            found[row["customer_id"]] = Person(**opened)
-    return found
-
-
-def normalize_address(address: str) -> str:
-    """Strip an address and fold the case of its domain; the local part stays as written.
-
-    Examples
-    --------
-    >>> normalize_address(" Ann@Shop.Example.COM ")
-    'Ann@shop.example.com'
-    """
-    local, at, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
-    return f"{local}{at}{domain.lower()}"
-
-
-def address_token(address: str) -> str:
-    """Keyed token of a mailbox: case and a +tag do not make another one.
-
-    It outlives the address itself, so that a person who left stays left when a list is
-    imported again.
-    """
-    local, _, domain = normalize_address(address).casefold().rpartition("@")
-    try:
-        domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        pass
-    return _token(f"address|{local.partition('+')[0] or local}@{domain}")
-
-
-def person_token(customer_id: str) -> str:
-    """Keyed token of a customer, for those whose address is not known."""
-    return _token(f"customer|{customer_id}")
-
-
-def _token(text: str) -> str:
-    return hmac.new(read_key("suppression"), text.encode(), hashlib.sha256).hexdigest()
-
-
-def _person(row: dict) -> Person:
-    names = {name: str(row[name] or "").strip() for name in ("first_name", "last_name")}
-    return Person(email=normalize_address(str(row["email"] or "")), **names)
-
-
-def _sealed(customer_id: str, person: Person) -> dict:
-    cipher = AESGCM(read_key("vault"))
-    sealed = {name: _seal(cipher, name, customer_id, getattr(person, name)) for name in _FIELDS}
-    token = address_token(person.email) if person.email else None
-    return sealed | {
-        "customer_id": customer_id,
-        "key_version": _KEY_VERSION,
-        "address_token": token,
+    vault = Vault()
+    return {
+        row.customer_id: Person(*_opened(vault, row))
+        for piece in chunks(list(customer_ids))
+        for row in connection.execute(_PEOPLE, {"ids": piece})
     }
 
 
-def _seal(cipher: AESGCM, column: str, customer_id: str, text: str) -> bytes | None:
-    if not text:
-        return None
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    place = _place(column, customer_id, _KEY_VERSION)
-    return nonce + cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), place)
+def read_zones(connection: Connection, customer_ids: Sequence[str]) -> dict[str, str]:
+    """Decrypt the time zones of some customers, and nothing else; empty if not known."""
+    vault = Vault()
+    return {
+        customer_id: vault.open("time_zone", customer_id, version, sealed)
+        for piece in chunks(list(customer_ids))
+        for customer_id, version, sealed in connection.execute(_ZONES, {"ids": piece})
+    }
 
 
-def _open(cipher: AESGCM, column: str, row: dict) -> str:
-    sealed = row[column]
-    if sealed is None:
-        return ""
-    place = _place(column, row["customer_id"], row["key_version"])
-    try:
-        opened = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place)
-    except (InvalidTag, ValueError):
-        raise ConfigurationError(
-            f"Expected the key vault.key to open people.{column}, but it does not; restore the "
-            "key that belongs to this ledger, or the ledger that belongs to this key."
-        ) from None
-    return opened.decode("utf-8", "surrogatepass")
+def rotate_vault(ledger: Ledger, actor: str = "") -> int:
+    """Seal every field anew under a new key, row by row, beside senders at work.
+
+    Killed at any point it goes on where it was: as long as a row is sealed under an older key,
+    no further key is made. The old key files may be destroyed once no backup needs them.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The ledger.
+    actor : str, default ""
+        Who does it; empty: the account that runs this.
+
+    Returns
+    -------
+    int
+        People sealed anew by this call.
+    """
+    version = newest_version()
+    if not _count_older(ledger, version):
+        version = make_next_key()
+    n_rotated = 0
+    while n := ledger.transact(lambda connection: _rotate_some(connection, version)):
+        n_rotated += n
+    told = {"key_version": version, "n_people": n_rotated}
+    audited(
+        ledger,
+        lambda connection: append_audit(
+            connection, ledger.now(), actor, "rotate vault", "people", told
+        ),
+    )
+    return n_rotated
 
 
-def _place(column: str, customer_id: str, key_version: int) -> bytes:
-    """Bind a field to its place, so that it opens nowhere else."""
-    return f"people|{column}|{customer_id}|{key_version}".encode()
+def lock_people(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Hold customers until the transaction ends, so that no claim of theirs runs beside it."""
+    for piece in chunks(sorted(set(customer_ids))):
+        connection.execute(_LOCKED, {"ids": piece}).all()
+
+
+def find_busy_people(connection: Connection, customer_ids: Sequence[str]) -> set[str]:
+    """Hold the customers that are free; gives those whom another transaction holds.
+
+    A claim that holds its customers sees every opt-out that was acknowledged, and no other
+    claim can use up the same contact of a frequency cap. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "sqlite":
+        return set()
+    busy: set[str] = set()
+    for piece in chunks(sorted(set(customer_ids))):
+        free = set(connection.scalars(_FREE, {"ids": piece}))
+        if len(free) < len(piece):
+            busy |= set(connection.scalars(_KNOWN, {"ids": piece})) - free
+    return busy
+
+
+_IDS = bindparam("ids", expanding=True)
+_COLUMNS = people_table.c
+_MINE = _COLUMNS.customer_id.in_(_IDS)
+_PEOPLE = select(
+    _COLUMNS.customer_id, _COLUMNS.key_version, *(_COLUMNS[name] for name in _FIELDS)
+).where(_MINE)
+_ZONES = select(_COLUMNS.customer_id, _COLUMNS.key_version, _COLUMNS.time_zone).where(
+    _MINE, _COLUMNS.time_zone.is_not(None)
+)
+_KNOWN = select(_COLUMNS.customer_id).where(_MINE)
+_LOCKED = _KNOWN.order_by(_COLUMNS.customer_id).with_for_update()
+_FREE = _KNOWN.order_by(_COLUMNS.customer_id).with_for_update(skip_locked=True)
+
+
+def _opened(vault: Vault, row: Row) -> list[str]:
+    customer_id, version, *sealed = row
+    return [
+        vault.open(name, customer_id, version, content)
+        for name, content in zip(_FIELDS, sealed, strict=True)
+    ]
+
+
+def _person(row: dict, known: Person) -> Person:
+    new = {name: str(row[name] or "").strip() for name in _FIELDS if name in row}
+    new["email"] = normalize_address(new["email"])
+    if "phone" in new:
+        new["phone"] = normalize_phone(new["phone"])
+    kept = {one.name: getattr(known, one.name) for one in fields(Person)}
+    return Person(**(kept | new))
+
+
+def _sealed(vault: Vault, customer_id: str, person: Person) -> dict:
+    sealed = {name: vault.seal(name, customer_id, getattr(person, name)) for name in _FIELDS}
+    tokens = field_tokens(person.email, person.phone, person.webhook)
+    return sealed | tokens | {"customer_id": customer_id, "key_version": vault.version}
+
+
+def _count_older(ledger: Ledger, version: int) -> int:
+    query = select(func.count()).where(_COLUMNS.key_version < version)
+    with ledger.read() as connection:
+        return connection.scalar(query)
+
+
+def _rotate_some(connection: Connection, version: int) -> int:
+    """Seal a few people anew; 0 once none is left under an older key."""
+    query = (
+        select(_COLUMNS.customer_id, _COLUMNS.key_version, *(_COLUMNS[n] for n in _FIELDS))
+        .where(_COLUMNS.key_version < version)
+        .order_by(_COLUMNS.key_version, _COLUMNS.customer_id)
+        .limit(_ROTATED_AT_ONCE)
+        .with_for_update()
+    )
+    vault = Vault()
+    rows = connection.execute(query).all()
+    if rows:
+        new = [_resealed(vault, row) for row in rows]
+        names = {name: bindparam(f"new_{name}") for name in (*_FIELDS, "key_version")}
+        mine = update(people_table).where(_COLUMNS.customer_id == bindparam("id"))
+        connection.execute(mine.values(names), new)
+    return len(rows)
+
+
+def _resealed(vault: Vault, row: Row) -> dict:
+    values = zip(_FIELDS, _opened(vault, row), strict=True)
+    sealed = {f"new_{name}": vault.seal(name, row.customer_id, text) for name, text in values}
+    return sealed | {"id": row.customer_id, "new_key_version": vault.version}

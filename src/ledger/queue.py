@@ -1,19 +1,27 @@
-"""The way of a message from PLANNED to its end: claims, attempts, and what a crash leaves."""
+"""The way of a message from PLANNED to its end: claims, attempts, endings."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 import datetime as dt
+import time
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, Select, or_, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from src.errors import LedgerError
-from src.ledger.history import drop_ending, hold, move, write_endings, write_untried
+from src.ledger.approvals import require_approval
+from src.ledger.campaigns import CampaignState, lock_campaign
+from src.ledger.history import defer, hold, move, write_endings, write_untried
+from src.ledger.outcomes import Denial, Ending, Gate
+from src.ledger.people import find_busy_people
+from src.ledger.retries import rules_of
 from src.ledger.schema import contents, messages
-from src.ledger.senders import is_alive
-from src.ledger.states import CLAIMABLE, State
+from src.ledger.states import CLAIMABLE, Message, State
 from src.ledger.store import Ledger, chunks
 
 __all__ = [
+    "Denial",
     "Ending",
     "Gate",
     "begin_attempts",
@@ -21,22 +29,25 @@ __all__ = [
     "fail_untried",
     "finish_attempts",
     "read_contents",
-    "recover",
-    "resolve",
-    "resolve_by_evidence",
+    "turn_over",
 ]
 
-Gate = Callable[[Connection, Sequence[Row]], dict[str, str]]
-"""Given messages, the reason against each that may not be sent, by message key."""
+_BUSY_TRIES = 200
+_BUSY_PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How an attempt ended: SENT, DEFERRED until `next_at`, FAILED or UNKNOWN."""
+class _Claim:
+    """Who claims what, when."""
 
-    state: State
-    reason: str | None = None
-    next_at: dt.datetime | None = None
+    sender: str
+    campaign_id: str
+    channel: str
+    gate: Gate
+    moment: dt.datetime
+    now: dt.datetime
+    until: dt.datetime
+    n_rows: int
 
 
 def claim_messages(
@@ -48,8 +59,11 @@ def claim_messages(
     denied_at: dt.datetime,
     n_rows: int = 64,
     lease_seconds: float = 120.0,
-) -> tuple[list[Row], int]:
-    """Claim the next messages; those the gate denies become SUPPRESSED in the same transaction.
+) -> tuple[list[Message], Counter[State]]:
+    """Claim the next messages, those of the highest expected profit first.
+
+    What the gate denies is written in the same transaction: SUPPRESSED, CANCELLED, or
+    DEFERRED until it may be sent.
 
     Parameters
     ----------
@@ -62,7 +76,7 @@ def claim_messages(
     gate : Gate
         The contact policy, evaluated inside the transaction.
     denied_at : datetime
-        Time of denials on the run's clock.
+        The moment on the run's clock: what the gate goes by, and the time of denials.
     n_rows : int, default 64
         Messages per claim.
     lease_seconds : float, default 120
@@ -70,172 +84,103 @@ def claim_messages(
 
     Returns
     -------
-    claims : list of Row
+    claims : list of Message
         Messages this sender now holds, with the fence that proves it.
-    n_denied : int
-        Messages that became SUPPRESSED. Both are empty when the queue is.
+    denied : Counter of State
+        Messages that the gate moved, by state. Both are empty when the queue is.
     """
-    now = ledger.now()
-    until = now + dt.timedelta(seconds=lease_seconds)
-    with ledger.write() as connection:
-        rows = connection.execute(_next(campaign_id, channel, now, n_rows)).all()
-        denials = gate(connection, rows) if rows else {}
-        allowed = [row for row in rows if row.message_key not in denials]
-        move(connection, allowed, State.CLAIMED, now, sender=sender, leased_until=until)
-        for reason in sorted(set(denials.values())):
-            denied = [row for row in rows if denials.get(row.message_key) == reason]
-            move(connection, denied, State.SUPPRESSED, now, reason)
-            write_untried(connection, denied, State.SUPPRESSED, reason, denied_at)
-        return _read(connection, [row.message_key for row in allowed]), len(denials)
+    names = (sender, campaign_id, channel, gate, denied_at)
+    for _ in range(_BUSY_TRIES):
+        now = ledger.now()
+        until = now + dt.timedelta(seconds=lease_seconds)
+        claim = _Claim(*names, now, until, n_rows)
+        found = ledger.transact(lambda connection, claim=claim: _claim(connection, claim))
+        if found is not None:
+            return found
+        time.sleep(_BUSY_PAUSE_SECONDS)
+    raise LedgerError(
+        f"Expected to claim messages of {campaign_id}, but for "
+        f"{_BUSY_TRIES * _BUSY_PAUSE_SECONDS:.0f} s other transactions held every customer that "
+        "is next; look for a program that keeps a transaction open on the table people."
+    )
 
 
 def begin_attempts(
-    ledger: Ledger, claims: Sequence[Row], transport: str, attempted_at: dt.datetime
-) -> list[Row]:
+    ledger: Ledger,
+    claims: Sequence[Message],
+    transport: str,
+    attempted_at: dt.datetime,
+    lease_seconds: float = 120.0,
+) -> list[Message]:
     """Write TRANSMITTING, durably, before the channel is touched for any of the claims.
 
     Returns
     -------
-    list of Row
-        The messages that may now be sent; a claim that was lost is not among them.
+    list of Message
+        The messages that may now be sent; a claim that was lost is not among them, nor one
+        whose lease has run out: what the gate saw is too old by then.
+
+    Raises
+    ------
+    ApprovalError
+        If the transport reaches people and the campaign lacks an approval it needs.
     """
-    with ledger.write() as connection:
-        held = hold(connection, claims)
-        move(
-            connection,
-            held,
-            State.TRANSMITTING,
-            ledger.now(),
-            attempt_change=1,
-            transport=transport,
-            attempted_at=attempted_at,
-        )
-        return _read(connection, [row.message_key for row in held])
+    start = _Start(transport, attempted_at, ledger.now(), lease_seconds)
+    return ledger.transact(lambda connection: _begin(connection, claims, start)) if claims else []
 
 
-def finish_attempts(ledger: Ledger, endings: dict[Row, Ending]) -> list[Row]:
+def finish_attempts(ledger: Ledger, endings: dict[Message, Ending]) -> list[Message]:
     """Write how begun attempts ended.
 
     Returns
     -------
-    list of Row
+    list of Message
         Messages whose ending was written. The others were declared UNKNOWN by another sender
         meanwhile; what this one knows of them is no longer believed.
     """
-    with ledger.write() as connection:
-        held = hold(connection, list(endings))
-        by_key = {row.message_key: ending for row, ending in endings.items()}
-        for ending in set(by_key.values()):
-            rows = [row for row in held if by_key[row.message_key] == ending]
-            state, reason = ending.state, ending.reason
-            values = {"next_at": ending.next_at, "leased_until": None}
-            move(connection, rows, state, ledger.now(), reason, **values)
-            write_endings(connection, rows, state, reason)
-    return held
-
-
-def fail_untried(ledger: Ledger, reasons: dict[Row, str], failed_at: dt.datetime) -> list[Row]:
-    """End claimed messages that cannot be made, without an attempt; returns those still held."""
-    with ledger.write() as connection:
-        held = hold(connection, list(reasons))
-        by_key = {row.message_key: reason for row, reason in reasons.items()}
-        for reason in sorted(set(by_key.values())):
-            rows = [row for row in held if by_key[row.message_key] == reason]
-            move(connection, rows, State.FAILED, ledger.now(), reason, leased_until=None)
-            write_untried(connection, rows, State.FAILED, reason, failed_at)
-    return held
-
-
-def recover(ledger: Ledger, campaign_id: str, channel: str) -> tuple[int, int]:
-    """Take over what dead senders and run-out leases left.
-
-    CLAIMED goes back to the queue. TRANSMITTING becomes UNKNOWN, never PLANNED: the channel
-    may have been reached.
-
-    Returns
-    -------
-    n_requeued, n_unknown : int
-    """
     now = ledger.now()
-    query = select(messages).where(
-        messages.c.campaign_id == campaign_id,
-        messages.c.channel == channel,
-        messages.c.state.in_([State.CLAIMED, State.TRANSMITTING]),
-    )
-    with ledger.write() as connection:
-        held = connection.execute(query.with_for_update(skip_locked=True)).all()
-        living = {name for name in {row.sender for row in held} if is_alive(ledger, name)}
-        left = [row for row in held if row.sender not in living or row.leased_until < now]
-        claimed = [row for row in left if row.state == State.CLAIMED]
-        begun = [row for row in left if row.state == State.TRANSMITTING]
-        reason = "sender stopped"
-        move(connection, claimed, State.PLANNED, now, reason, leased_until=None)
-        move(connection, begun, State.UNKNOWN, now, reason, leased_until=None)
-        write_endings(connection, begun, State.UNKNOWN, reason)
-    return len(claimed), len(begun)
+    return ledger.transact(lambda connection: _finish(connection, endings, now)) if endings else []
 
 
-def resolve(ledger: Ledger, message_key: str, was_sent: bool) -> None:
-    """Decide an UNKNOWN message by what a person found out.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        The ledger.
-    message_key : str
-        Which message.
-    was_sent : bool
-        True: it counts as sent. False: it goes back to be tried under the same attempt number.
-
-    Raises
-    ------
-    LedgerError
-        If there is no such message or it is not UNKNOWN.
-    """
-    reason = "decided by a person"
-    with ledger.write() as connection:
-        found = _read(connection, [message_key])
-        if not found or found[0].state != State.UNKNOWN:
-            raise LedgerError(
-                f"Expected an UNKNOWN message under {message_key[:12]}…, found "
-                f"{found[0].state if found else 'none'}; list them with unresolved()."
-            )
-        _resolve(connection, found[0], was_sent, reason, ledger.now())
-        if was_sent:
-            write_endings(connection, found, State.RESOLVED_SENT, reason)
-
-
-def resolve_by_evidence(
+def turn_over(
     ledger: Ledger,
-    campaign_id: str,
-    channel: str,
+    endings: dict[Message, Ending],
+    claims: Sequence[Message],
     transport: str,
-    was_delivered: Callable[[str], bool | None],
-) -> int:
-    """Settle UNKNOWN messages of a transport that knows for certain what it delivered.
+    attempted_at: dt.datetime,
+    lease_seconds: float = 120.0,
+) -> tuple[list[Message], list[Message]]:
+    """Finish one group and begin the next in one durable write: half the waits for the disk.
 
     Returns
     -------
-    int
-        Messages settled; where `was_delivered` gives None the message stays UNKNOWN.
+    finished, begun : list of Message
+        As `finish_attempts` and `begin_attempts` give them.
     """
-    query = select(messages).where(
-        messages.c.campaign_id == campaign_id,
-        messages.c.channel == channel,
-        messages.c.state == State.UNKNOWN,
-        messages.c.transport == transport,
-    )
-    n_settled = 0
-    with ledger.write() as connection:
-        for row in connection.execute(query.with_for_update(skip_locked=True)).all():
-            was_sent = was_delivered(row.message_key)
-            if was_sent is None:
-                continue
-            n_settled += 1
-            _resolve(connection, row, was_sent, f"seen in {transport}", ledger.now())
-            if was_sent:
-                write_endings(connection, [row], State.SENT, None)
-    return n_settled
+    start = _Start(transport, attempted_at, ledger.now(), lease_seconds)
+
+    def turn(connection: Connection) -> tuple[list[Message], list[Message]]:
+        finished = _finish(connection, endings, start.now)
+        return finished, _begin(connection, claims, start)
+
+    return ledger.transact(turn)
+
+
+def fail_untried(
+    ledger: Ledger, reasons: dict[Message, str], failed_at: dt.datetime
+) -> list[Message]:
+    """End claimed messages that cannot be made, without an attempt; returns those still held."""
+    now = ledger.now()
+
+    def fail(connection: Connection) -> list[Message]:
+        held = hold(connection, list(reasons))
+        for reason in sorted(set(reasons.values())):
+            rows = [row for row in held if reasons[row] == reason]
+            move(connection, rows, State.FAILED, now, reason, leased_until=None)
+            write_untried(connection, rows, State.FAILED, reason, failed_at)
+        return held
+
+    return ledger.transact(fail) if reasons else []
 
 
 def read_contents(ledger: Ledger, hashes: Sequence[str]) -> dict[str, Row]:
@@ -244,40 +189,141 @@ def read_contents(ledger: Ledger, hashes: Sequence[str]) -> dict[str, Row]:
         return {
             row.content_sha256: row
             for piece in chunks(sorted(set(hashes)))
-            for row in connection.execute(
-                select(contents).where(contents.c.content_sha256.in_(piece))
-            )
+            for row in connection.execute(_CONTENTS, {"hashes": piece})
         }
 
 
-def _next(campaign_id: str, channel: str, now: dt.datetime, n_rows: int) -> Select:
-    return (
-        select(messages)
-        .where(
-            messages.c.campaign_id == campaign_id,
-            messages.c.channel == channel,
-            messages.c.state.in_(CLAIMABLE),
-            or_(messages.c.state != State.DEFERRED, messages.c.next_at <= now),
-        )
-        .order_by(messages.c.message_key)
-        .limit(n_rows)
-        .with_for_update(skip_locked=True)
+class _Start(NamedTuple):
+    """How and when attempts begin."""
+
+    transport: str
+    attempted_at: dt.datetime
+    now: dt.datetime
+    lease_seconds: float
+
+
+def _begin(connection: Connection, claims: Sequence[Message], start: _Start) -> list[Message]:
+    campaign_ids = {claim.campaign_id for claim in claims}
+    require_approval(connection, campaign_ids, start.transport)
+    values = {
+        "transport": start.transport,
+        "attempted_at": start.attempted_at,
+        "leased_until": start.now + dt.timedelta(seconds=start.lease_seconds),
+        "first_tried_at": start.now,
+    }
+    held = [row for row in hold(connection, claims) if row.leased_until > start.now]
+    return move(connection, held, State.TRANSMITTING, start.now, attempt_change=1, **values)
+
+
+def _finish(
+    connection: Connection, endings: dict[Message, Ending], now: dt.datetime
+) -> list[Message]:
+    held = hold(connection, list(endings))
+    groups: dict[tuple[State, str | None], list[Message]] = {}
+    for row in held:
+        ending = endings[row]
+        groups.setdefault((ending.state, ending.reason), []).append(row)
+    for (state, reason), rows in groups.items():
+        if state == State.DEFERRED:
+            defer(connection, [(row, _due(endings[row])) for row in rows], reason, now)
+        else:
+            move(connection, rows, state, now, reason, next_at=None, leased_until=None)
+        write_endings(connection, rows, state, reason)
+    return held
+
+
+_COLUMNS = [messages.c[name] for name in Message._fields]
+_IN_QUEUE = (
+    messages.c.campaign_id == bindparam("campaign"),
+    messages.c.channel == bindparam("channel"),
+)
+_BY_PROFIT = (
+    select(*_COLUMNS)
+    .where(*_IN_QUEUE, messages.c.state == bindparam("state"))
+    .order_by(messages.c.expected_profit_value.desc(), messages.c.message_key)
+    .limit(bindparam("n_rows"))
+    .with_for_update(skip_locked=True)
+)
+_BY_TIME = (
+    select(*_COLUMNS)
+    .where(
+        *_IN_QUEUE, messages.c.next_at <= bindparam("now"), messages.c.state == State.DEFERRED.value
     )
+    .order_by(messages.c.next_at, messages.c.message_key)
+    .limit(bindparam("n_rows"))
+    .with_for_update(skip_locked=True)
+)
+_CONTENTS = select(contents).where(
+    contents.c.content_sha256.in_(bindparam("hashes", expanding=True))
+)
 
 
-def _read(connection: Connection, keys: Sequence[str]) -> list[Row]:
-    column = messages.c.message_key
-    return [
-        row
-        for piece in chunks(keys)
-        for row in connection.execute(select(messages).where(column.in_(piece)).order_by(column))
-    ]
+def _claim(connection: Connection, claim: _Claim) -> tuple[list[Message], Counter[State]] | None:
+    """Claim in one transaction; None if other transactions hold every customer in question."""
+    campaign = lock_campaign(connection, claim.campaign_id)
+    if campaign is None or campaign.state == CampaignState.PAUSED:
+        return [], Counter()
+    rows = _next(connection, claim)
+    busy = find_busy_people(connection, [row.customer_id for row in rows])
+    free = [row for row in rows if row.customer_id not in busy]
+    if rows and not free:
+        return None
+    denials = _late_denials(campaign, free, claim.now)
+    asked = [row for row in free if row.message_key not in denials]
+    denials |= claim.gate(connection, asked, claim.moment) if asked else {}
+    allowed = [row for row in asked if row.message_key not in denials]
+    values = {"sender": claim.sender, "leased_until": claim.until, "next_at": None}
+    claimed = move(connection, allowed, State.CLAIMED, claim.now, **values)
+    _deny(connection, claim, [row for row in free if row.message_key in denials], denials)
+    return claimed, Counter(denial.state for denial in denials.values())
 
 
-def _resolve(
-    connection: Connection, row: Row, was_sent: bool, reason: str, now: dt.datetime
+def _next(connection: Connection, claim: _Claim) -> list[Message]:
+    """Take the best of every waiting state, then the best of them all."""
+    names = {"campaign": claim.campaign_id, "channel": claim.channel, "n_rows": claim.n_rows}
+    found = connection.execute(_BY_TIME, names | {"now": claim.now}).all()
+    for state in sorted(CLAIMABLE - {State.DEFERRED}):
+        found += connection.execute(_BY_PROFIT, names | {"state": state.value}).all()
+    rows = sorted(map(Message._make, found), key=_rank)
+    return rows[: claim.n_rows]
+
+
+def _rank(row: Message) -> tuple[float, str]:
+    return -row.expected_profit_value, row.message_key
+
+
+def _late_denials(campaign: Row, rows: Sequence[Message], now: dt.datetime) -> dict[str, Denial]:
+    """Call off what belongs to a cancelled campaign or has been tried for too long."""
+    if campaign.state == CampaignState.CANCELLED:
+        called_off = Denial("campaign called off", State.CANCELLED)
+        return {row.message_key: called_off for row in rows}
+    rules = rules_of(campaign)
+    late = Denial(rules.late_reason, State.CANCELLED)
+    return {row.message_key: late for row in rows if rules.is_late(row, now)}
+
+
+def _deny(
+    connection: Connection, claim: _Claim, rows: Sequence[Message], denials: dict[str, Denial]
 ) -> None:
-    """Settle one UNKNOWN; an attempt that reached nobody is taken back, its number too."""
-    state = State.RESOLVED_SENT if was_sent else State.RESOLVED_NOT_SENT
-    move(connection, [row], state, now, reason, attempt_change=0 if was_sent else -1)
-    drop_ending(connection, row)
+    for denial in set(denials.values()):
+        denied = [row for row in rows if denials[row.message_key] == denial]
+        if denial.state == State.DEFERRED:
+            due_at = claim.now + (_until(denial) - claim.moment)
+            defer(connection, [(row, due_at) for row in denied], denial.reason, claim.now)
+            continue
+        move(connection, denied, denial.state, claim.now, denial.reason, next_at=None)
+        write_untried(connection, denied, denial.state, denial.reason, claim.moment)
+
+
+def _until(denial: Denial) -> dt.datetime:
+    if denial.until is None:
+        raise LedgerError("Expected the time until which a message is put off, found none.")
+    return denial.until
+
+
+def _due(ending: Ending) -> dt.datetime:
+    if ending.next_at is None:
+        raise LedgerError(
+            "Expected the time of the next attempt of a DEFERRED message, found none; give next_at."
+        )
+    return ending.next_at

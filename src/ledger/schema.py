@@ -24,8 +24,12 @@ from sqlalchemy.dialects import mysql
 from src.errors import LedgerError
 
 __all__ = [
+    "approvals",
     "assignments",
     "attempts",
+    "audit",
+    "audit_head",
+    "campaigns",
     "consents",
     "contents",
     "messages",
@@ -81,6 +85,13 @@ people = Table(
     Column("last_name", LargeBinary),
     Column("email", LargeBinary),
     _name("address_token", index=True),
+    Column("phone", LargeBinary),
+    Column("time_zone", LargeBinary),
+    Column("language", LargeBinary),
+    Column("webhook", LargeBinary),
+    _name("phone_token", index=True),
+    _name("webhook_token", index=True),
+    Index("ix_people_key_version", "key_version", "customer_id"),
 )
 
 consents = Table(
@@ -94,6 +105,7 @@ consents = Table(
     _name("source", 120, nullable=False),
     Column("wording", Text, nullable=False),
     Column("recorded_at", UtcTime, nullable=False),
+    Column("proof", Text),
 )
 
 suppressions = Table(
@@ -118,6 +130,36 @@ assignments = Table(
     _name("stratum", 120),
     _name("eligibility_id"),
     _name("eligibility_reason", 200),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    _name("campaign_id", primary_key=True),
+    _name("state", 20, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("n_messages", Integer, nullable=False),
+    Column("approval_above", Integer, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("budget_micro", BigInteger),
+    Column("spent_micro", BigInteger, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("first_seconds", Float(53), nullable=False),
+    Column("multiplier", Float(53), nullable=False),
+    Column("cap_seconds", Float(53), nullable=False),
+    Column("max_age_seconds", Float(53), nullable=False),
+    Column("policy", Text),
+    Column("registered_at", UtcTime, nullable=False),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _name("campaign_id", ForeignKey("campaigns.campaign_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _name("actor", 120, primary_key=True),
+    Column("n_messages", Integer, nullable=False),
+    Column("approved_at", UtcTime, nullable=False),
 )
 
 contents = Table(
@@ -149,8 +191,20 @@ messages = Table(
     Column("next_at", UtcTime),
     _name("transport", 40),
     Column("attempted_at", UtcTime),
-    Index("ix_messages_queue", "campaign_id", "channel", "state", "message_key"),
+    Column("expected_profit_value", Float(53), nullable=False),
+    Column("cost_micro", BigInteger, nullable=False),
+    Column("planned_at", UtcTime),
+    Column("first_tried_at", UtcTime),
 )
+Index(
+    "ix_messages_queue",
+    messages.c.campaign_id,
+    messages.c.channel,
+    messages.c.state,
+    messages.c.expected_profit_value.desc(),
+    messages.c.message_key,
+)
+Index("ix_messages_due", messages.c.campaign_id, messages.c.channel, messages.c.next_at)
 
 attempts = Table(
     "attempts",
@@ -167,7 +221,7 @@ transitions = Table(
     "transitions",
     metadata,
     Column("transition_id", _SERIAL, primary_key=True, autoincrement=True),
-    _name("message_key", ForeignKey("messages.message_key"), nullable=False, index=True),
+    _name("message_key", nullable=False),  # neither key nor index: it is only ever appended
     _name("from_state", 20),
     _name("to_state", 20, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -175,4 +229,24 @@ transitions = Table(
     _name("sender", 120),
     _name("reason", 200),
     Column("moved_at", UtcTime, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("entry_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    _name("actor", 120, nullable=False),
+    _name("action", 60, nullable=False),
+    _name("subject", 200, nullable=False),
+    Column("details", _LONG_TEXT, nullable=False),
+    _name("digest", nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    _name("chain_id", primary_key=True),
+    Column("n_entries", BigInteger, nullable=False),
+    _name("digest", nullable=False),
 )

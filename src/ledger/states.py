@@ -1,10 +1,12 @@
-"""States of a message and the only steps between them."""
+"""States of a message, the only steps between them, and what a message is."""
 
+import datetime as dt
 from enum import StrEnum
+from typing import NamedTuple
 
 from src.errors import LedgerError
 
-__all__ = ["CLAIMABLE", "STEPS", "TERMINAL", "State", "check_step"]
+__all__ = ["CLAIMABLE", "HOLDING", "STEPS", "TERMINAL", "Message", "State", "check_step"]
 
 
 class State(StrEnum):
@@ -23,7 +25,7 @@ class State(StrEnum):
     RESOLVED_NOT_SENT = "RESOLVED_NOT_SENT"
 
 
-_WAITING = {State.CLAIMED, State.SUPPRESSED, State.CANCELLED}
+_WAITING = {State.CLAIMED, State.DEFERRED, State.SUPPRESSED, State.CANCELLED}
 
 STEPS: dict[State, frozenset[State]] = {
     State.PLANNED: frozenset(_WAITING),
@@ -42,6 +44,39 @@ STEPS: dict[State, frozenset[State]] = {
 
 TERMINAL = frozenset(state for state, following in STEPS.items() if not following)
 CLAIMABLE = frozenset(state for state, following in STEPS.items() if State.CLAIMED in following)
+HOLDING = frozenset(
+    {State.CLAIMED, State.TRANSMITTING, State.SENT, State.UNKNOWN, State.RESOLVED_SENT}
+)
+"""States that use up budget and contacts: the message went out, may have, or is about to."""
+
+
+class Message(NamedTuple):
+    """One row of the ledger's messages, as it was read."""
+
+    message_key: str
+    campaign_id: str
+    step: int
+    customer_id: str
+    channel: str
+    purpose: str
+    action: str
+    content_sha256: str
+    state: str
+    attempt: int
+    fence: int
+    expected_profit_value: float = 0.0
+    cost_micro: int = 0
+    reason: str | None = None
+    sender: str | None = None
+    leased_until: dt.datetime | None = None
+    next_at: dt.datetime | None = None
+    transport: str | None = None
+    attempted_at: dt.datetime | None = None
+    planned_at: dt.datetime | None = None
+    first_tried_at: dt.datetime | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.message_key)
 
 
 def check_step(before: str, after: str) -> None:

@@ -6,21 +6,38 @@ from dataclasses import dataclass, field
 import datetime as dt
 import os
 from pathlib import Path
+import random
 import time
 from types import TracebackType
+from typing import TypeVar
 
 import pandas as pd
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from src.errors import ConfigurationError, LedgerError, ParameterError, SchemaError
 from src.ledger.migrate import upgrade
 
-__all__ = ["Ledger", "chunks", "open_ledger", "rows_of", "utc_now"]
+__all__ = [
+    "Ledger",
+    "check_columns",
+    "chunks",
+    "insert_many",
+    "open_ledger",
+    "rows_of",
+    "utc_now",
+]
 
 _ENVIRONMENT_PREFIX = "env:"
 _BUSY_SECONDS = 60
 _CHUNK_ROWS = 500
+_MYSQL = ("mysql", "mariadb")
+_LOST_RACES = {"40P01", "40001", 1205, 1213, 1020}
+"""Deadlock, serialization, lock wait: codes after which the same work may simply be done again."""
+
+_N_RACES = 20
+
+Answer = TypeVar("Answer")
 
 
 def utc_now() -> dt.datetime:
@@ -45,6 +62,10 @@ class Ledger:
     engine: Engine = field(repr=False)
     folder: Path | None = field(default=None, repr=False)
     now: Callable[[], dt.datetime] = field(default=utc_now, repr=False)
+    _writer: Engine = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_writer", self.engine.execution_options(is_writing=True))
 
     def read(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that only reads."""
@@ -52,7 +73,25 @@ class Ledger:
 
     def write(self) -> AbstractContextManager[Connection]:
         """Begin a transaction that writes; on SQLite it waits for the one writer's place."""
-        return self.engine.execution_options(is_writing=True).begin()
+        return self._writer.begin()
+
+    def transact(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Do work in one transaction that writes; from the start again if it loses a race.
+
+        Parameters
+        ----------
+        work : callable
+            Takes the connection; touches nothing but the database, since it may run twice.
+        """
+        for n_lost in range(_N_RACES):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if _code(error) not in _LOST_RACES or n_lost == _N_RACES - 1:
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2 ** min(n_lost, 6)))  # noqa: S311
+        raise AssertionError("unreachable")
 
     def close(self) -> None:
         """Close all connections."""
@@ -99,7 +138,7 @@ def open_ledger(run: Path, url: str = "") -> Ledger:
     folder = Path(address.database).parent if is_file and address.database else None
     if folder:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(address, hide_parameters=True)
+    engine = create_engine(address, hide_parameters=True, **_isolation(address))
     if is_file:
         _prepare_sqlite(engine)
     ledger = Ledger(engine, folder)
@@ -114,16 +153,59 @@ def open_ledger(run: Path, url: str = "") -> Ledger:
     return ledger
 
 
+def _isolation(address: URL) -> dict[str, str]:
+    """Read what others have committed, on every server: MariaDB's own choice locks gaps."""
+    is_mysql = address.get_backend_name() in _MYSQL
+    return {"isolation_level": "READ COMMITTED"} if is_mysql else {}
+
+
+def _code(error: DBAPIError) -> object:
+    """Code of a database error: SQLSTATE of PostgreSQL, number of MariaDB."""
+    arguments = getattr(error.orig, "args", ())
+    return getattr(error.orig, "sqlstate", None) or (arguments[0] if arguments else None)
+
+
 def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict]:
     """Take the named columns of a frame as plain rows, with None for what is missing."""
+    check_columns(frame, columns)
+    taken = frame[list(columns)].astype(object)
+    return taken.where(taken.notna(), None).to_dict("records")
+
+
+def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a frame that lacks columns.
+
+    Raises
+    ------
+    SchemaError
+        If one is missing.
+    """
     missing = sorted(set(columns) - set(frame.columns))
     if missing:
         raise SchemaError(
             f"Expected the columns {list(columns)} for the ledger, but missing are {missing}; "
             "add them to the frame."
         )
-    taken = frame[list(columns)].astype(object)
-    return taken.where(taken.notna(), None).to_dict("records")
+
+
+def insert_many(connection: Connection, table: Table, rows: list[dict]) -> None:
+    """Insert many rows of the same columns, on each database by its fastest way."""
+    if connection.dialect.name != "postgresql" or len(rows) < _CHUNK_ROWS:
+        for piece in chunks(rows):
+            connection.execute(insert(table), piece)
+        return
+    names = list(rows[0])
+    process = {
+        name: found
+        for name in names
+        if (found := table.c[name].type.bind_processor(connection.dialect))
+    }
+    text = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"  # names of our own schema
+    with connection.connection.cursor() as cursor, cursor.copy(text) as copy:
+        for row in rows:
+            copy.write_row(
+                [process[name](row[name]) if name in process else row[name] for name in names]
+            )
 
 
 def chunks(items: Sequence) -> Iterator[Sequence]:
@@ -173,6 +255,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -65536")  # kibibytes
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")

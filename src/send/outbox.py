@@ -19,11 +19,10 @@ from src.ledger.queue import (
     fail_untried,
     finish_attempts,
     read_contents,
-    recover,
-    resolve_by_evidence,
 )
+from src.ledger.recovery import recover, resolve_by_evidence
 from src.ledger.senders import sending
-from src.ledger.states import State
+from src.ledger.states import Message, State
 from src.ledger.store import Ledger
 from src.send.channels import Channel, Envelope, RefusedError
 from src.send.clock import Clock
@@ -105,12 +104,12 @@ def deliver(
 
 def _send_batch(route: _Route, sender: str, names: tuple[str, str], n_rows: int) -> Counter | None:
     """Claim, then send in groups; None once nothing is left to claim."""
-    claims, n_denied = claim_messages(
+    claims, denied = claim_messages(
         route.ledger, sender, *names, find_denials, route.clock(), n_rows
     )
-    if not claims and not n_denied:
+    if not claims and not denied:
         return None
-    states = Counter({State.SUPPRESSED: n_denied})
+    states = Counter(denied)
     contents = read_contents(route.ledger, [claim.content_sha256 for claim in claims])
     with route.ledger.read() as connection:
         people = read_people(connection, [claim.customer_id for claim in claims])
@@ -125,7 +124,7 @@ def _send_batch(route: _Route, sender: str, names: tuple[str, str], n_rows: int)
 
 def _compose(
     route: _Route,
-    claims: Sequence[Row],
+    claims: Sequence[Message],
     contents: dict[str, Row],
     people: dict[str, Person],
     moment: dt.datetime,
@@ -146,7 +145,7 @@ def _compose(
 
 
 def _transmit_all(
-    route: _Route, claims: Sequence[Row], envelopes: dict[str, Envelope], moment: dt.datetime
+    route: _Route, claims: Sequence[Message], envelopes: dict[str, Envelope], moment: dt.datetime
 ) -> Counter:
     """Begin, hand over side by side, finish: two durable writes per group.
 
@@ -170,7 +169,7 @@ def _transmit_all(
     return Counter(by_key[row.message_key] for row in finished)
 
 
-def _transmit(route: _Route, message: Row, envelope: Envelope) -> Ending:
+def _transmit(route: _Route, message: Message, envelope: Envelope) -> Ending:
     """Touch the channel once. Reasons are our own words: a server's reply may hold addresses."""
     try:
         route.channel.deliver(envelope)

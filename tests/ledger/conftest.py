@@ -1,5 +1,6 @@
 """A ledger in a folder of its own, and frames to fill it with."""
 
+from contextlib import ExitStack
 import shutil
 
 import pandas as pd
@@ -13,6 +14,7 @@ from src.ledger import (
     record_consents,
     record_people,
 )
+from tests.ledger.databases import KINDS, empty_tables, server_ledgers
 
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
 
@@ -25,8 +27,38 @@ def empty_ledger(tmp_path_factory):
     return run / "ledger"
 
 
+@pytest.fixture(scope="session")
+def server_urls(tmp_path_factory):
+    """Make a database on a server when the first test asks for it."""
+    with ExitStack() as stack:
+        urls = {}
+
+        def url(kind):
+            if kind not in urls:
+                folder = tmp_path_factory.mktemp(kind)
+                urls[kind] = stack.enter_context(server_ledgers(kind, folder))
+            return urls[kind]
+
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def ledger(request, tmp_path):
+    """An empty ledger on each kind of database."""
+    if request.param == "sqlite":
+        empty = request.getfixturevalue("empty_ledger")
+        shutil.copytree(empty, tmp_path / "ledger")
+        url = ""
+    else:
+        url = request.getfixturevalue("server_urls")(request.param)
+        empty_tables(url)
+    with open_ledger(tmp_path, url) as ledger:
+        yield ledger
+
+
 @pytest.fixture
-def ledger(tmp_path, empty_ledger):
+def file_ledger(tmp_path, empty_ledger):
+    """A ledger in a file, for what only files have."""
     shutil.copytree(empty_ledger, tmp_path / "ledger")
     with open_ledger(tmp_path) as ledger:
         yield ledger
@@ -80,7 +112,7 @@ def assignment_frame():
 
 @pytest.fixture
 def message_frame():
-    def build(*customer_ids, action="coupon", content="0" * 64):
+    def build(*customer_ids, action="coupon", content="0" * 64, **fields):
         return pd.DataFrame(
             {
                 "message_key": [message_key("spring", 1, key, "email") for key in customer_ids],
@@ -94,6 +126,7 @@ def message_frame():
                 "html": "<p>⟦unsubscribe_url⟧</p>",
                 "text": "⟦unsubscribe_url⟧",
                 "content_sha256": content,
+                **fields,
             }
         )
 
@@ -101,11 +134,25 @@ def message_frame():
 
 
 @pytest.fixture
-def planned(ledger, people_frame, consent_frame, assignment_frame, message_frame):
+def plan_three(people_frame, consent_frame, assignment_frame, message_frame):
     """Plan one message each for c1, c2 and c3, all of whom may be contacted."""
-    ids = ("c1", "c2", "c3")
-    record_people(ledger, people_frame(*ids))
-    record_consents(ledger, consent_frame(*ids))
-    record_assignments(ledger, assignment_frame(**dict.fromkeys(ids, "coupon")))
-    plan_messages(ledger, message_frame(*ids))
-    return ledger
+
+    def plan(ledger):
+        ids = ("c1", "c2", "c3")
+        record_people(ledger, people_frame(*ids))
+        record_consents(ledger, consent_frame(*ids))
+        record_assignments(ledger, assignment_frame(**dict.fromkeys(ids, "coupon")))
+        plan_messages(ledger, message_frame(*ids))
+        return ledger
+
+    return plan
+
+
+@pytest.fixture
+def planned(ledger, plan_three):
+    return plan_three(ledger)
+
+
+@pytest.fixture
+def planned_in_file(file_ledger, plan_three):
+    return plan_three(file_ledger)

@@ -70,7 +70,7 @@ def test_the_last_word_counts(ledger, people_frame, consent_frame, answers, reas
 
 
 def test_consent_is_for_one_channel_and_purpose(known):
-    assert reasons(known, "c1", channel="sms") == ["no consent"]
+    assert reasons(known, "c1", channel="sms") == ["no address"]
     assert reasons(known, "c1", purpose="survey") == ["no consent"]
 
 

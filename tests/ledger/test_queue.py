@@ -10,14 +10,14 @@ import pytest
 from src.errors import LedgerError
 from src.ledger import count_states, read_transitions, resolve, send_log, unresolved
 from src.ledger.queue import (
+    Denial,
     Ending,
     begin_attempts,
     claim_messages,
     fail_untried,
     finish_attempts,
-    recover,
-    resolve_by_evidence,
 )
+from src.ledger.recovery import recover, resolve_by_evidence
 from src.ledger.senders import is_alive, sending
 from src.ledger.states import CLAIMABLE, STEPS, TERMINAL, State, check_step
 
@@ -32,10 +32,16 @@ def begin(ledger, claims):
     return begin_attempts(ledger, claims, "memory", T0)
 
 
+def later(ledger, **time):
+    """The ledger as it stands once every lease has run out."""
+    wait = dt.timedelta(**(time or {"hours": 1}))
+    return replace(ledger, now=lambda: ledger.now() + wait)
+
+
 def left_transmitting(ledger):
     """Leave three messages as a sender leaves them that dies in the channel."""
     begun = begin(ledger, claim(ledger)[0])
-    recover(ledger, "spring", "email")
+    recover(later(ledger), "spring", "email")
     return [row.message_key for row in begun]
 
 
@@ -82,15 +88,16 @@ def test_other_steps_are_refused(before, after):
 def test_a_message_is_claimed_once(planned):
     first, _ = claim(planned, "a", n_rows=2)
     second, _ = claim(planned, "b")
-    third, n_denied = claim(planned, "c")
+    third, denied = claim(planned, "c")
     assert len(first) == 2
     assert len(second) == 1
-    assert (third, n_denied) == ([], 0)
+    assert (third, denied) == ([], {})
 
 
 def test_a_denial_is_written_with_its_reason(planned):
-    claims, n_denied = claim(planned, gate=lambda _, rows: {rows[0].message_key: "no consent"})
-    assert (len(claims), n_denied) == (2, 1)
+    denial = Denial("no consent")
+    claims, denied = claim(planned, gate=lambda _, rows, __: {rows[0].message_key: denial})
+    assert (len(claims), denied) == (2, {State.SUPPRESSED: 1})
     assert log_rows(planned) == [(0, "SUPPRESSED", "no consent")]
 
 
@@ -113,7 +120,7 @@ def test_attempts_are_dated_by_the_clock_they_are_given(planned):
 
 def test_an_old_fence_moves_nothing(planned):
     claims, _ = claim(planned, "a")
-    recover(planned, "spring", "email")  # a is dead: no sign of life
+    recover(later(planned), "spring", "email")
     again, _ = claim(planned, "b")
     assert begin(planned, claims) == []
     assert len(begin(planned, again)) == 3
@@ -121,7 +128,7 @@ def test_an_old_fence_moves_nothing(planned):
 
 def test_a_late_ending_is_not_believed(planned):
     begun = begin(planned, claim(planned)[0])
-    recover(planned, "spring", "email")
+    recover(later(planned), "spring", "email")
     assert finish_attempts(planned, {row: Ending(State.SENT) for row in begun}) == []
     assert count_states(planned, "spring") == {"UNKNOWN": 3}
 
@@ -137,26 +144,25 @@ def test_a_deferred_message_waits_for_its_time(planned):
     begun = begin(planned, claim(planned)[0])
     ending = Ending(State.DEFERRED, "not taken yet", later)
     finish_attempts(planned, dict.fromkeys(begun, ending))
-    assert claim(planned) == ([], 0)
+    assert claim(planned) == ([], {})
     tomorrow = replace(planned, now=lambda: later + dt.timedelta(seconds=1))
     again = begin(tomorrow, claim(tomorrow)[0])
     assert [row.attempt for row in again] == [2, 2, 2]
 
 
-def test_a_living_sender_keeps_its_claims(planned):
-    with sending(planned) as sender:
-        claim(planned, sender)
-        assert is_alive(planned, sender)
-        assert recover(planned, "spring", "email") == (0, 0)
-    assert not is_alive(planned, sender)
-    assert recover(planned, "spring", "email") == (3, 0)
+def test_a_living_sender_keeps_its_claims(planned_in_file):
+    with sending(planned_in_file) as sender:
+        claim(planned_in_file, sender)
+        assert is_alive(planned_in_file, sender)
+        assert recover(planned_in_file, "spring", "email") == (0, 0)
+    assert not is_alive(planned_in_file, sender)
+    assert recover(planned_in_file, "spring", "email") == (3, 0)
 
 
 def test_a_lease_that_ran_out_is_taken_over_from_the_living(planned):
     with sending(planned) as sender:
         claim(planned, sender, lease_seconds=60)
-        later = replace(planned, now=lambda: planned.now() + dt.timedelta(seconds=61))
-        assert recover(later, "spring", "email") == (3, 0)
+        assert recover(later(planned, seconds=61), "spring", "email") == (3, 0)
 
 
 def test_without_a_sign_of_life_only_the_lease_counts(planned):
@@ -170,7 +176,7 @@ def test_what_was_transmitting_is_unknown_and_not_claimed(planned):
     keys = left_transmitting(planned)
     assert unresolved(planned)["message_key"].tolist() == keys
     assert unresolved(planned, "another campaign").empty
-    assert claim(planned) == ([], 0)
+    assert claim(planned) == ([], {})
     assert log_rows(planned) == [(1, "UNKNOWN", "sender stopped")] * 3
 
 

@@ -1,12 +1,18 @@
 """The gate: an assignment to this very action, and nothing against contact."""
 
+import datetime as dt
+
 import pandas as pd
 import pytest
 from sqlalchemy import select, text
 
 from src.ledger import suppress
+from src.ledger.outcomes import Denial
 from src.ledger.schema import messages
+from src.ledger.states import Message
 from src.send.policy import Facts, find_denials, may_send
+
+NOON = dt.datetime(2024, 2, 1, 12, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +39,12 @@ def test_the_ledger_is_asked_for_every_fact(ledger, plan):
         connection.execute(
             text("UPDATE assignments SET action = 'none' WHERE customer_id = 'c0003'")
         )
-        rows = connection.execute(select(messages).order_by(messages.c.customer_id)).all()
-        denials = find_denials(connection, rows)
-    assert [denials.get(row.message_key, "") for row in rows] == [
+        columns = [messages.c[name] for name in Message._fields]
+        found = connection.execute(select(*columns).order_by(messages.c.customer_id))
+        rows = [Message._make(row) for row in found]
+        denials = find_denials(connection, rows, NOON)
+    nothing = Denial("")
+    assert [denials.get(row.message_key, nothing).reason for row in rows] == [
         "",
         "no consent",
         "complaint",
