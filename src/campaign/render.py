@@ -1,7 +1,6 @@
 """One message per customer: merge values through the compiled templates into subject and bodies."""
 
 from collections.abc import Iterable, Mapping
-import hashlib
 import logging
 
 import pandas as pd
@@ -12,9 +11,9 @@ from src.campaign.templates import MessageTemplate, render_part
 from src.data.tables import table_contract
 from src.decide.catalogue import Campaign
 from src.errors import TemplateError
-from src.ledger import message_key
+from src.ledger import content_sha256, message_key
 
-__all__ = ["content_sha256", "render_message", "render_messages"]
+__all__ = ["render_message", "render_messages"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,8 @@ def render_messages(
     Returns
     -------
     DataFrame
-        One row per message, the columns of the table `messages`, in order of `message_key`.
+        One row per message, the columns of the table `messages` but for the seal of the checks,
+        in order of `message_key`.
 
     Raises
     ------
@@ -112,11 +112,6 @@ def render_message(
         raise TemplateError(f"Customer {customer_id[:8]}…: {error}") from None
 
 
-def content_sha256(subject: str, html: str, text: str) -> str:
-    """Hash what a message says, so that any later change of it shows."""
-    return hashlib.sha256("\0".join((subject, html, text)).encode()).hexdigest()
-
-
 def _tidy(lines: Iterable[str]) -> str:
     """Drop trailing blanks and all but one empty line in a row."""
     kept: list[str] = []
@@ -127,5 +122,6 @@ def _tidy(lines: Iterable[str]) -> str:
 
 
 def _as_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=table_contract("messages").column_names)
+    columns = [name for name in table_contract("messages").column_names if name != "seal"]
+    frame = pd.DataFrame(rows, columns=columns)
     return frame.sort_values("message_key").reset_index(drop=True)
