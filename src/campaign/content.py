@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from src.campaign.offers import Offer, describe_offer, format_date
+from src.campaign.offers import Offer, describe_offer, format_date, format_day
 from src.campaign.placeholders import PERSONAL_FIELDS, marker, plain
-from src.campaign.wording import Wording, name_department, name_product
+from src.campaign.products import Hosts, describe_products
+from src.campaign.wording import Wording, name_department
 from src.data.window import days_after, parse_date
 from src.decide.catalogue import CONTROL, NONE, Campaign
 
@@ -17,6 +18,15 @@ __all__ = [
     "describe_offers",
     "drop_unmessaged",
 ]
+
+
+_REASONS = {
+    "you buy it often": "often",
+    "you bought it before": "before",
+    "often bought with": "together",
+    "popular now": "popular",
+}
+"""How 04e begins a reason, and the word by which templates ask for it."""
 
 
 def drop_unmessaged(decisions: pd.DataFrame) -> pd.DataFrame:
@@ -86,49 +96,52 @@ def choose_departments(
 
 
 def choose_products(
-    recommendations: pd.DataFrame, products: pd.DataFrame, wording: Wording, n_products: int
+    recommendations: pd.DataFrame,
+    products: pd.DataFrame,
+    wording: Wording,
+    n_products: int,
+    hosts: Hosts | None = None,
+    currency: str = "",
 ) -> dict[str, list[dict[str, str]]]:
     """Pick each customer's best recommendations that can be named, no name twice.
 
     Parameters
     ----------
     recommendations : DataFrame
-        One row per customer and rank: `customer_id`, `rank`, `product_id`.
+        One row per customer and rank: `customer_id`, `rank`, `product_id`, perhaps `reason`.
     products : DataFrame
         One row per product: `product_id`, `department`, `category`, `product_type`,
-        `product_name`; the last is used where the two before it are missing.
+        `product_name`; the last is used where the two before it are missing. Perhaps
+        `list_value`, `earlier_value` (an earlier price), `product_url` and `image_url`.
     wording : Wording
         Names of products and departments.
     n_products : int
         Products per message at most.
+    hosts : Hosts, optional
+        Where links and pictures may lead; without, there are none.
+    currency : str, optional
+        Code of the shop's currency; empty: no price is shown.
 
     Returns
     -------
     dict of str to list of dict
-        For each customer `name`, `department` and `initial`, best first; possibly fewer than
+        For each customer `name`, `department`, `initial` and what else is known of `price`,
+        `was_price`, `reason`, `product_url` and `image_url`, best first; possibly fewer than
         asked for.
     """
-    has_kind = products["product_type"].notna() | products["category"].notna()
-    kinds = products["product_type"].where(has_kind, products["product_name"])
-    named = products[["product_id"]].assign(
-        name=[
-            name_product(row.department, row.category, kind, wording)
-            for row, kind in zip(products.itertuples(), kinds, strict=True)
-        ],
-        department=[name_department(code, wording) for code in products["department"]],
+    known = describe_products(products, wording, hosts or Hosts(), currency)
+    named = pd.DataFrame(
+        {"product_id": list(known), "name": [item["name"] for item in known.values()]}, dtype="str"
     )
-    ranked = recommendations.merge(named.dropna(subset=["name"]), on="product_id")
+    ranked = recommendations.merge(named, on="product_id")
     ranked = ranked.sort_values(["customer_id", "rank"]).drop_duplicates(["customer_id", "name"])
     chosen = ranked[ranked.groupby("customer_id").cumcount() < n_products]
+    reasons = chosen["reason"] if "reason" in chosen else pd.Series("", chosen.index)
     lists: dict[str, list[dict[str, str]]] = {}
-    for row in chosen.itertuples():
-        lists.setdefault(row.customer_id, []).append(
-            {
-                "name": plain(row.name),
-                "department": plain(row.department),
-                "initial": plain(row.name)[:1].upper(),
-            }
-        )
+    for row, reason in zip(chosen.itertuples(), reasons, strict=True):
+        kind = _reason_kind(reason)
+        item = known[row.product_id] | ({"reason": kind} if kind else {})
+        lists.setdefault(row.customer_id, []).append(item)
     return lists
 
 
@@ -144,9 +157,10 @@ def build_merge_values(
     An absent department, limit or minimum is left empty: the template decides whether it has
     a default.
     """
-    valid_until = format_date(offer.valid_until)
     return {
+        "coupon_code": plain(offer.coupon_code),
         "department": plain(department),
+        "legal_footer": plain(campaign.legal_footer),
         "offer_headline": plain(offer.headline),
         "offer_limit": plain(offer.limit),
         "offer_minimum": plain(offer.minimum),
@@ -154,6 +168,11 @@ def build_merge_values(
         "products": products,
         "sender_name": plain(campaign.sender_name),
         "shop_url": plain(shop_url),
-        "valid_day": valid_until.partition(",")[0],
-        "valid_until": valid_until,
+        "valid_day": format_day(offer.valid_until, offer.language),
+        "valid_until": format_date(offer.valid_until, offer.language),
     } | {field: marker(field) for field in PERSONAL_FIELDS}
+
+
+def _reason_kind(reason: object) -> str:
+    text = plain(reason)
+    return next((kind for start, kind in _REASONS.items() if text.startswith(start)), "")

@@ -8,6 +8,7 @@ from src.campaign.claims import without_phrases
 from src.campaign.offers import Offer
 from src.campaign.page import Page, read_page
 from src.campaign.placeholders import PERSONAL_FIELDS, marker
+from src.campaign.products import product_phrases
 from src.campaign.wording import Wording
 from src.decide.catalogue import Campaign
 
@@ -56,8 +57,8 @@ class Facts:
 class Message:
     """One rendered message, personal fields still markers, beside what it is held against.
 
-    `channel` says what the parts are: an e-mail has all three; an SMS is in `text` alone; a push
-    has its title as `subject` and its payload, one JSON object, as `text`.
+    `channel` says what the parts are: an e-mail has all three; an SMS is in `text` alone, and so
+    is the payload of push and social, one JSON object.
     """
 
     customer_id: str
@@ -129,8 +130,7 @@ def gather_facts(
     for customer_id, listed in products.items():
         shown = phrases.setdefault(customer_id, [])
         for product in listed:
-            shown += [f"{product['initial']} {product['name']}", product["name"]]
-            shown += _shown(product["department"])
+            shown += product_phrases(product, campaign.language)
     return Facts(
         offers=offers,
         postal_address=campaign.postal_address,

@@ -10,6 +10,8 @@ from src.errors import TemplateError
 __all__ = ["check_places"]
 
 _DESCRIBING = ("alt", "aria-label", "title")
+_PICTURE = "image_url"
+"""The one field that may be the source of a picture: its host is on a list."""
 _RAW_TEXT = ("script", "style", "textarea", "xmp", "iframe", "noscript", "noembed", "noframes")
 _FIELD = re.compile("\ue000([a-z_]*)\ue001")
 _UNFINISHED = re.compile(r"<([a-zA-Z/!?]|$)")
@@ -34,19 +36,30 @@ def check_places(environment: Environment, source: str, name: str) -> None:
 
 def _with_tokens(environment: Environment, source: str) -> str:
     """Replace each field by a token with its name, each statement by a token without."""
-    pieces, inside, names = [], "", []
+    pieces, inside, names, is_dotted = [], "", [], False
     for _, kind, value in environment.lex(source):
         if kind in ("variable_begin", "block_begin"):
             inside, names = kind, []
         elif kind in ("variable_end", "block_end"):
-            field = names[0] if inside == "variable_begin" and names else ""
+            field = _named(names) if inside == "variable_begin" else ""
             pieces.append(f"\ue000{field}\ue001")
-            inside = ""
+            inside, is_dotted = "", False
         elif kind == "data":
             pieces.append(value)
         elif kind == "name" and inside:
-            names.append(value)
+            if is_dotted and names:  # of `product.image_url` the last name says what it is
+                names[-1] = value
+            else:
+                names.append(value)
+            is_dotted = False
+        elif inside and kind != "whitespace":
+            is_dotted = value == "."
     return "".join(pieces)
+
+
+def _named(names: list[str]) -> str:
+    """Name what is shown; a choice between fields is no address, whatever they are called."""
+    return "several" if len(names) > 1 else "".join(names)
 
 
 class _Places(HTMLParser):
@@ -66,8 +79,9 @@ class _Places(HTMLParser):
             fields = _FIELD.findall(value or "")
             if not fields:
                 continue
-            is_address = attribute == "href" and bool(re.fullmatch(_FIELD, value or ""))
-            is_address = is_address and fields[0].endswith("_url")
+            is_alone = bool(re.fullmatch(_FIELD, value or ""))
+            is_address = attribute == "href" and is_alone and fields[0].endswith("_url")
+            is_address |= (tag, attribute) == ("img", "src") and is_alone and fields[0] == _PICTURE
             if not is_address and not (attribute in _DESCRIBING and all(fields)):
                 raise _misplaced(self.name, f"a field in the attribute {attribute[:20]!r}")
 
@@ -95,6 +109,6 @@ class _Places(HTMLParser):
 
 def _misplaced(name: str, found: str) -> TemplateError:
     return TemplateError(
-        f'Expected merge fields in {name} only in text, in href="{{{{ …_url }}}}" or in a quoted '
-        f"description, found {found}; move it."
+        f'Expected merge fields in {name} only in text, in href="{{{{ …_url }}}}", in the src '
+        f"of a picture or in a quoted description, found {found}; move it."
     )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from src.campaign.content import build_merge_values
 from src.campaign.offers import Offer
-from src.campaign.templates import MessageTemplate, render_part
+from src.campaign.templates import MessageTemplate, render_part, render_payload
 from src.data.tables import table_contract
 from src.decide.catalogue import Campaign
 from src.errors import TemplateError
@@ -37,7 +37,7 @@ def render_messages(
     campaign : Campaign
         The campaign file.
     templates : mapping of str to MessageTemplate
-        By the names that the campaign's actions give.
+        By action, from `load_arms`.
     offers : mapping of str to Offer
         By action.
     departments : mapping of str to str
@@ -62,7 +62,7 @@ def render_messages(
     """
     rows = []
     for row in decisions[["customer_id", "action"]].itertuples(index=False):
-        template = templates[campaign.actions[row.action].template]
+        template = templates[row.action]
         channel = campaign.channel_of(row.action)
         values = build_merge_values(
             campaign,
@@ -94,7 +94,7 @@ def render_messages(
 def render_message(
     template: MessageTemplate, values: Mapping[str, object], customer_id: str
 ) -> tuple[str, str, str]:
-    """Render subject, HTML and text for one customer.
+    """Render subject, HTML and text for one customer; what its channel lacks is empty.
 
     Raises
     ------
@@ -102,9 +102,12 @@ def render_message(
         Naming template, field and the first letters of the customer's pseudonym.
     """
     try:
-        subject = " ".join(render_part(template.subject, values).split())
+        if template.payload is not None:
+            return "", "", render_payload(template.payload, values)
+        if template.subject is None or template.html is None:
+            return "", "", _one_line(render_part(template.text, values))
         return (
-            subject,
+            _one_line(render_part(template.subject, values)),
             render_part(template.html, values),
             _tidy(render_part(template.text, values).splitlines()),
         )
@@ -112,10 +115,14 @@ def render_message(
         raise TemplateError(f"Customer {customer_id[:8]}…: {error}") from None
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _tidy(lines: Iterable[str]) -> str:
-    """Drop trailing blanks and all but one empty line in a row."""
+    """Drop trailing blanks, gaps within points of a list, and all but one empty line in a row."""
     kept: list[str] = []
-    for line in (line.rstrip() for line in lines):
+    for line in (_one_line(line) if line.startswith("* ") else line.rstrip() for line in lines):
         if line or (kept and kept[-1]):
             kept.append(line)
     return "\n".join(kept).strip("\n") + "\n"

@@ -1,105 +1,101 @@
-"""Message templates in a sandbox: syntax tree checked, compiled once, filled many times."""
+"""Message templates: compiled once in the sandbox, filled many times."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+import json
 from pathlib import Path
-import re
+import time
 
-from jinja2 import BaseLoader, FileSystemLoader, StrictUndefined, Template, nodes
-from jinja2.exceptions import SecurityError, TemplateNotFound, TemplateSyntaxError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template
+from jinja2.exceptions import SecurityError, UndefinedError
 
-from src.campaign.places import check_places
+from src.campaign.sandbox import MERGE_FIELDS, compile_template, make_environment
+from src.campaign.sources import PartSources
+from src.decide.catalogue import Campaign
 from src.errors import TemplateError
 from src.stage import PROJECT_ROOT
 
-__all__ = ["MERGE_FIELDS", "TEMPLATES_PATH", "MessageTemplate", "load_templates", "render_part"]
+__all__ = [
+    "MERGE_FIELDS",
+    "TEMPLATES_PATH",
+    "MessageTemplate",
+    "Payload",
+    "load_arms",
+    "load_template",
+    "load_templates",
+    "render_part",
+    "render_payload",
+]
 
 TEMPLATES_PATH = PROJECT_ROOT / "params" / "templates"
 
-MERGE_FIELDS = (
-    "department",
-    "first_name",
-    "offer_headline",
-    "offer_limit",
-    "offer_minimum",
-    "postal_address",
-    "products",
-    "sender_name",
-    "shop_url",
-    "unsubscribe_url",
-    "valid_day",
-    "valid_until",
-)
-"""What a template may name; `products` is a list of `PRODUCT_FIELDS`."""
-
-LIST_FIELDS = ("products",)
-PRODUCT_FIELDS = ("department", "initial", "name")
-LOOP_FIELDS = ("first", "index", "last", "length")
-FILTERS = ("capitalize", "default", "escape", "first", "last", "length", "lower", "trim", "upper")
-TESTS = ("defined", "undefined")
 PARTS = {"subject": "subject.txt", "html": "message.html", "text": "message.txt"}
-
-MAX_TEMPLATE_CHARS = 64_000
 MAX_OUTPUT_CHARS = 102_000
-MAX_LEVELS = 3
+MAX_RENDER_SECONDS = 2.0
+MAX_LIST_ITEMS = 1000
+"""Of a list among the values: with the length of templates it bounds what a loop may do."""
 
-_ALLOWED_NODES = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Getattr,
-    nodes.If,
-    nodes.For,
-    nodes.Block,
-    nodes.Extends,
-    nodes.Filter,
-    nodes.Test,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.CondExpr,
-)
-_FILE_NAME = re.compile(r"([a-z][a-z0-9_]{0,47}/)?[a-z][a-z0-9_]{0,47}\.(html|txt)")
+
+@dataclass(frozen=True)
+class Payload:
+    """A message of fields, such as title and body: each a compiled part of its own."""
+
+    fields: Mapping[str, Template]
 
 
 @dataclass(frozen=True)
 class MessageTemplate:
-    """The three compiled parts of one template."""
+    """The compiled parts of one template for one channel.
+
+    An e-mail has `subject`, `html` and `text`; an SMS `text` alone; push and social a `payload`.
+    """
 
     name: str
-    subject: Template
-    html: Template
-    text: Template
-
-
-class _MissingField(StrictUndefined):
-    """Says no more than the name of the field."""
-
-    @property
-    def _undefined_message(self) -> str:
-        return str(self._undefined_name)
+    subject: Template | None = None
+    html: Template | None = None
+    text: Template | None = None
+    payload: Payload | None = None
 
 
 def load_templates(
     names: Iterable[str], folder: Path = TEMPLATES_PATH
 ) -> dict[str, MessageTemplate]:
-    """Check and compile templates, each a folder with `subject.txt`, `message.html`, `message.txt`.
+    """Check and compile e-mail templates in English, by name; see `load_template`."""
+    return {name: load_template(name, folder=folder) for name in dict.fromkeys(names)}
+
+
+def load_arms(campaign: Campaign, folder: Path = TEMPLATES_PATH) -> dict[str, MessageTemplate]:
+    """Compile the template of each arm: in its channel, the campaign's language, its own words."""
+    return {
+        arm: load_template(
+            action.template, campaign.channel_of(arm), campaign.language, action.slots, folder
+        )
+        for arm, action in campaign.actions.items()
+    }
+
+
+def load_template(
+    name: str,
+    channel: str = "email",
+    language: str = "en",
+    words: Mapping[str, str] | None = None,
+    folder: Path = TEMPLATES_PATH,
+) -> MessageTemplate:
+    """Check and compile a template.
 
     Parameters
     ----------
-    names : iterable of str
-        Folder names, as the campaign file has them.
+    name : str
+        Of its folder, as the campaign file has it.
+    channel : str, default "email"
+        `email` takes `subject.txt`, `message.mjml` or `message.html`, and `message.txt` (made
+        from the HTML if absent); `sms` takes `sms.txt`; `push` and `social` a JSON object.
+    language : str, default "en"
+        Whose words fill the slots.
+    words : mapping of str to str, optional
+        Other words for some slots: a variant.
     folder : Path, default `params/templates`
-        Where the templates and the layouts they extend lie; nothing outside is read.
-
-    Returns
-    -------
-    dict of str to MessageTemplate
+        Where the templates lie; nothing outside is read.
 
     Raises
     ------
@@ -109,14 +105,20 @@ def load_templates(
         unknown fields or filters, loops over anything but a list of the data, or a merge field
         at a place in the HTML where a value could become markup.
     """
-    environment = _make_environment(FileSystemLoader(folder, followlinks=False))
-    return {
-        name: MessageTemplate(
-            name,
-            **{part: _compile(environment, f"{name}/{file}") for part, file in PARTS.items()},
-        )
-        for name in dict.fromkeys(names)
-    }
+    sources = PartSources(folder, name, language, words)
+    environment = make_environment(sources)
+
+    def compiled(file: str) -> Template:
+        return compile_template(environment, f"{name}/{file}")
+
+    if channel == "email":
+        return MessageTemplate(name, **{part: compiled(file) for part, file in PARTS.items()})
+    if channel == "sms":
+        return MessageTemplate(name, text=compiled("sms.txt"))
+    keys = sources.payload_keys(channel)
+    return MessageTemplate(
+        name, payload=Payload({key: compiled(f"{channel}_{key}.txt") for key in keys})
+    )
 
 
 def render_part(template: Template, values: Mapping[str, object]) -> str:
@@ -125,17 +127,34 @@ def render_part(template: Template, values: Mapping[str, object]) -> str:
     Raises
     ------
     TemplateError
-        If a field is missing or empty (the error names it), or the output is too long.
+        If a field is missing or empty (the error names it), the output is too long, or filling
+        it takes too long.
     """
-    pieces, length = [], 0
+    return _fill(template, _without_empty(values))
+
+
+def render_payload(payload: Payload, values: Mapping[str, object]) -> str:
+    """Fill the fields of a payload and write them as one JSON object."""
+    known = _without_empty(values)
+    fields = {key: " ".join(_fill(part, known).split()) for key, part in payload.fields.items()}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _fill(template: Template, values: Mapping[str, object]) -> str:
+    pieces, length, until = [], 0, time.monotonic() + MAX_RENDER_SECONDS
     try:
-        for piece in template.generate(_without_empty(values)):
+        for piece in template.generate(values):
             pieces.append(piece)
             length += len(piece)
             if length > MAX_OUTPUT_CHARS:
                 raise TemplateError(
                     f"Expected at most {MAX_OUTPUT_CHARS:,} characters from {template.name}, "
                     "found more; shorten the template or its values."
+                )
+            if time.monotonic() > until:
+                raise TemplateError(
+                    f"Expected {template.name} to be filled within {MAX_RENDER_SECONDS:g} s, found "
+                    "it slower; make it simpler."
                 )
     except UndefinedError as error:
         raise TemplateError(
@@ -153,142 +172,11 @@ def _without_empty(values: Mapping[str, object]) -> dict[str, object]:
     kept = {}
     for name, value in values.items():
         if isinstance(value, list):
+            if len(value) > MAX_LIST_ITEMS:
+                raise TemplateError(
+                    f"Expected at most {MAX_LIST_ITEMS:,} items in {name}, found {len(value):,}."
+                )
             kept[name] = [_without_empty(item) for item in value]
         elif value is not None and str(value).strip():
             kept[name] = value
     return kept
-
-
-def _make_environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        loader=loader,
-        undefined=_MissingField,
-        autoescape=lambda name: name is None or name.endswith(".html"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-        auto_reload=False,
-    )
-    environment.globals.clear()
-    environment.filters = {name: environment.filters[name] for name in FILTERS}
-    environment.tests = {name: environment.tests[name] for name in TESTS}
-    return environment
-
-
-def _compile(environment: ImmutableSandboxedEnvironment, name: str) -> Template:
-    try:
-        _check_file(environment, name, ())
-        return environment.get_template(name)
-    except TemplateError:
-        raise
-    except TemplateNotFound as error:
-        raise TemplateError(
-            f"Expected the template file {error.name} in params/templates, found none; write it."
-        ) from None
-    except TemplateSyntaxError as error:
-        raise TemplateError(
-            f"Expected a valid template in {error.name or name}, line {error.lineno}: "
-            f"{error.message}."
-        ) from None
-    except (RecursionError, MemoryError, SyntaxError, ValueError, TypeError) as error:
-        raise TemplateError(
-            f"Expected a plain template in {name}, found one that cannot be compiled "
-            f"({type(error).__name__}); make it simpler."
-        ) from None
-
-
-def _check_file(
-    environment: ImmutableSandboxedEnvironment, name: str, children: tuple[str, ...]
-) -> None:
-    """Check a file and the layouts it extends, before anything of them is compiled."""
-    is_same_kind = all(Path(child).suffix == Path(name).suffix for child in children)
-    is_new = name not in children and len(children) < MAX_LEVELS
-    if not (_FILE_NAME.fullmatch(name) and is_same_kind and is_new):
-        raise _refused(children[-1] if children else name, 1, f"extending {name!r}")
-    source = environment.loader.get_source(environment, name)[0]
-    if len(source) > MAX_TEMPLATE_CHARS:
-        raise _refused(name, 1, f"more than {MAX_TEMPLATE_CHARS:,} characters")
-    tree = environment.parse(source, name)
-    for node in _walk(tree):
-        found = _fault(node)
-        if found:
-            raise _refused(name, node.lineno, found)
-    _check_names(tree, name, {})
-    if name.endswith(".html"):
-        check_places(environment, source, name)
-    for parent in tree.find_all(nodes.Extends):
-        _check_file(environment, parent.template.value, (*children, name))
-
-
-def _walk(tree: nodes.Node) -> Iterable[nodes.Node]:
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(node.iter_child_nodes())
-
-
-def _fault(node: nodes.Node) -> str:
-    """Say what is not allowed about one node, or nothing."""
-    kind = type(node).__name__
-    if not isinstance(node, _ALLOWED_NODES) or type(node) not in _ALLOWED_NODES:
-        return f"{kind.lower()}"
-    if isinstance(node, nodes.Const) and not isinstance(node.value, str | int | bool | None):
-        return f"the constant {node.value!r:.40}"
-    if isinstance(node, nodes.Filter) and (node.name not in FILTERS or _has_odd_arguments(node)):
-        return f"the filter {node.name!r}"
-    if isinstance(node, nodes.Test) and node.name not in TESTS:
-        return f"the test {node.name!r}"
-    if isinstance(node, nodes.Extends) and not _is_text(node.template):
-        return "extending a computed name"
-    if isinstance(node, nodes.For):
-        return _loop_fault(node)
-    return ""
-
-
-def _has_odd_arguments(node: nodes.Filter) -> bool:
-    arguments = [*node.args, *(pair.value for pair in node.kwargs)]
-    is_plain = all(isinstance(argument, nodes.Const) for argument in arguments)
-    return bool(node.dyn_args or node.dyn_kwargs or node.kwargs or not is_plain)
-
-
-def _loop_fault(node: nodes.For) -> str:
-    if node.recursive or not isinstance(node.target, nodes.Name):
-        return "a recursive or unpacking loop"
-    if not isinstance(node.iter, nodes.Name) or node.iter.name not in LIST_FIELDS:
-        return f"a loop over anything but {list(LIST_FIELDS)}"
-    if any(inner is not node for inner in node.find_all(nodes.For)):
-        return "a loop in a loop"
-    return ""
-
-
-def _check_names(node: nodes.Node, name: str, scope: dict[str, tuple[str, ...]]) -> None:
-    """Hold every name against the merge fields, and every attribute against its owner's."""
-    if isinstance(node, nodes.For):
-        _check_names(node.iter, name, scope)
-        if node.target.name in (*MERGE_FIELDS, "loop", "self", "super"):
-            raise _refused(name, node.lineno, f"a loop variable called {node.target.name!r}")
-        inner = scope | {node.target.name: PRODUCT_FIELDS, "loop": LOOP_FIELDS}
-        for child in [*node.body, *node.else_, *([node.test] if node.test else [])]:
-            _check_names(child, name, inner)
-        return
-    if isinstance(node, nodes.Getattr):
-        owner = node.node.name if isinstance(node.node, nodes.Name) else ""
-        if node.attr not in scope.get(owner, ()):
-            raise _refused(name, node.lineno, f"the unknown attribute {node.attr!r:.60}")
-        return
-    if isinstance(node, nodes.Name) and node.name not in (*MERGE_FIELDS, *scope):
-        raise _refused(name, node.lineno, f"the unknown field {node.name!r:.60}")
-    for child in node.iter_child_nodes():
-        _check_names(child, name, scope)
-
-
-def _is_text(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Const) and isinstance(node.value, str)
-
-
-def _refused(name: str, line: int, found: str) -> TemplateError:
-    return TemplateError(
-        f"Expected only merge fields, if, for over a list, default and a layout in {name}, found "
-        f"{found} at line {line}; take it out of the template."
-    )

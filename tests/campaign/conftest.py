@@ -6,7 +6,7 @@ import pytest
 from src.campaign.content import describe_offers
 from src.campaign.message import gather_facts
 from src.campaign.render import render_messages
-from src.campaign.templates import load_templates
+from src.campaign.templates import load_arms
 from src.campaign.wording import read_wording
 from src.decide.catalogue import read_campaign
 
@@ -35,7 +35,7 @@ def offers(campaign):
 
 @pytest.fixture(scope="session")
 def compiled(campaign):
-    return load_templates(action.template for action in campaign.actions.values())
+    return load_arms(campaign)
 
 
 @pytest.fixture(scope="session")

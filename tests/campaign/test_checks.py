@@ -45,7 +45,7 @@ def body(html):
 
 
 def plain(text):
-    return {"text": ("TERMS", f"TERMS {text}")}
+    return {"text": ("Thank you", f"{text} Thank you")}
 
 
 PLANTED = [

@@ -24,7 +24,7 @@ def test_each_action_has_a_typical_message_and_the_extremes_follow(messages, cam
         "Typical: 10 % off your favourite department",
         "Typical: 5 dollars off a basket of 40",
         "Longest: ten_percent",
-        "Shortest: ten_percent",  # c3, without products
+        "Shortest: five_dollars",  # c2, with one product
     ]
 
 

@@ -20,21 +20,22 @@ def test_message_of_the_department_offer_reads_as_planned(messages):
     message = messages.loc["c1"]
     assert message["subject"] == "10% off the produce department through October 28"
     assert message["text"] == (
+        "Campanile Market\n\n"
+        "FOR YOUR NEXT VISIT\n\n"
+        "A little something for your next shopping trip\n\n"
         "Hi ⟦first_name⟧,\n\n"
-        "Thank you for shopping with us. On your next visit, take\n"
-        "10% off in the produce department.\n\n"
-        "It saves you up to $6.\n"
-        "Valid through October 28, 2017.\n\n"
+        "Thank you for shopping with us. On your next visit, take 10% off in the produce "
+        "department.\n\n"
+        "10% off\n\n"
+        "Produce department\n\n"
+        "Saves you up to $6. Valid through October 28, 2017.\n\n"
         "Plan your visit: https://shop.example.com/\n\n"
-        "PICKED FOR YOUR NEXT LIST\n"
-        "* Ice, crushed or cubed (grocery)\n"
-        "* Milk (grocery)\n"
-        "* Pita or pocket breads (bakery)\n\n"
-        "TERMS\n"
-        "10% off items of the produce department on one order,\n"
-        "up to $6 off in total. Show this email at the checkout.\n"
-        "Valid once, through October 28, 2017.\n\n"
-        "--\n"
+        "Picked for your next list\n\n"
+        "* Ice, crushed or cubed (Grocery)\n"
+        "* Milk (Grocery)\n"
+        "* Pita or pocket breads (Bakery)\n\n"
+        "10% off items of the produce department on one order, up to $6 off in total. Show this "
+        "message at the checkout. Valid once, through October 28, 2017.\n\n"
         "You get this email because you agreed to hear from Campanile Market.\n"
         "Unsubscribe at any time: ⟦unsubscribe_url⟧\n"
         "Campanile Market, 1 Market Square, Springfield\n"
@@ -51,7 +52,7 @@ def test_message_of_the_basket_offer_states_its_minimum(messages):
 def test_customer_without_department_or_products_gets_the_defaults(messages):
     message = messages.loc["c3"]
     assert "one department of your choice" in message["text"]
-    assert "PICKED" not in message["text"]
+    assert "Picked" not in message["text"]
     assert "<h2" not in message["html"]
 
 
@@ -64,7 +65,7 @@ def test_only_personal_fields_stay_open(messages):
 
 def test_html_is_small_whole_and_quiet(messages):
     for page in messages["html"]:
-        assert len(page.encode()) < 12_000
+        assert len(page.encode()) < 26_000
         assert page.startswith("<!doctype html>")
         assert page.rstrip().endswith("</html>")
         assert "<img" not in page
