@@ -3,10 +3,10 @@ PYTHON ?= python3
 PARAMS ?= params/demo.yaml
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := spark vision embed online econml
+EXTRAS := spark vision embed online econml llm
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml reliability bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml llm reliability bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -52,6 +52,8 @@ vision: .venv/.vision  ## add what tells the contents of product pictures
 embed: .venv/.embed  ## add encoders of texts, for languages with few labels
 
 online: .venv/.online  ## add Vowpal Wabbit, for a policy that decides and learns in real time
+
+llm: .venv/.llm  ## add the client of a language model, for drafts of copy
 
 econml: .venv/.econml  ## add the causal forest of EconML to the uplift learners
 

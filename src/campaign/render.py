@@ -1,7 +1,6 @@
 """One message per customer: merge values through the compiled templates into subject and bodies."""
 
 from collections.abc import Iterable, Mapping
-import hashlib
 import logging
 
 import pandas as pd
@@ -13,9 +12,9 @@ from src.campaign.templates import MessageTemplate, render_part, render_payload
 from src.data.tables import table_contract
 from src.decide.catalogue import Campaign
 from src.errors import TemplateError
-from src.ledger import message_key
+from src.ledger import content_sha256, message_key
 
-__all__ = ["content_sha256", "render_message", "render_messages"]
+__all__ = ["render_message", "render_messages"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,8 @@ def render_messages(
     Returns
     -------
     DataFrame
-        One row per message, the columns of the table `messages`, in order of `message_key`.
+        One row per message, the columns of the table `messages` but for the seal of the checks,
+        in order of `message_key`.
 
     Raises
     ------
@@ -132,11 +132,6 @@ def render_message(
         raise TemplateError(f"Customer {customer_id[:8]}…: {error}") from None
 
 
-def content_sha256(subject: str, html: str, text: str) -> str:
-    """Hash what a message says, so that any later change of it shows."""
-    return hashlib.sha256("\0".join((subject, html, text)).encode()).hexdigest()
-
-
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -151,5 +146,6 @@ def _tidy(lines: Iterable[str]) -> str:
 
 
 def _as_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=table_contract("messages").column_names)
+    columns = [name for name in table_contract("messages").column_names if name != "seal"]
+    frame = pd.DataFrame(rows, columns=columns)
     return frame.sort_values("message_key").reset_index(drop=True)

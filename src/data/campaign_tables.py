@@ -282,6 +282,7 @@ CAMPAIGNS = (
             text("html", "HTML body; personal fields still placeholders."),
             text("text", "Plain-text body; personal fields still placeholders."),
             text("content_sha256", "Hash of subject and bodies."),
+            text("seal", "Of the checks on key, action and content; the ledger asks for it."),
         ),
         ("step >= 1",),
     ),

@@ -5,8 +5,8 @@ from sqlalchemy import select
 
 from src.decide.catalogue import Campaign
 from src.ledger import Ledger, State
-from src.ledger.people import person_token
 from src.ledger.schema import consents, messages, people, suppressions
+from src.ledger.tokens import person_token
 
 __all__ = ["PRIOR_MESSAGES", "count_unsubscribes", "estimate_unsubscribes"]
 

@@ -14,6 +14,7 @@ from src.ledger.consents import contactable, record_consents
 from src.ledger.messages import message_key, plan_messages
 from src.ledger.people import record_people
 from src.ledger.recovery import resolve
+from src.ledger.seals import content_sha256
 from src.ledger.states import State
 from src.ledger.store import Ledger, open_ledger
 from src.ledger.suppressions import suppress
@@ -26,6 +27,7 @@ __all__ = [
     "cancel_campaign",
     "check_approved",
     "contactable",
+    "content_sha256",
     "count_states",
     "is_finished",
     "message_key",

@@ -13,6 +13,7 @@ from src.errors import LedgerError
 from src.ledger.assignments import assigned_actions
 from src.ledger.campaigns import count_planned, to_micro
 from src.ledger.schema import contents, messages
+from src.ledger.seals import check_seals
 from src.ledger.states import State
 from src.ledger.store import Ledger, check_columns, chunks, insert_many, rows_of
 
@@ -62,9 +63,10 @@ def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketi
     ledger : Ledger
         Where assignments are, and messages go.
     planned : DataFrame
-        Table `messages` of 06_campaign; optionally with `expected_profit_value` (shop
-        currency: where slots are scarce the highest goes first; default 0) and `cost_value`
-        (what sending it costs, counted against a budget; default 0).
+        Table `messages` of 06_campaign, sealed by the checks; optionally with
+        `expected_profit_value` (shop currency: where slots are scarce the highest goes first;
+        default 0) and `cost_value` (what sending it costs, counted against a budget; default
+        0).
     purpose : str, default "marketing"
         What the consent must be for.
 
@@ -76,11 +78,13 @@ def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketi
     Raises
     ------
     LedgerError
-        If a message goes to somebody who was not assigned its action, or to a control; if its
-        key is not that of its campaign, step, customer and channel; or if its content differs
-        from what was planned under the same key.
+        If a message lacks the seal of the checks on its very content; if it goes to somebody
+        who was not assigned its action, or to a control; if its key is not that of its campaign,
+        step, customer and channel; or if its content differs from what was planned under the
+        same key.
     """
     _check_keys(planned)
+    check_seals(planned)
 
     def plan(connection: Connection) -> int:
         n_new = 0

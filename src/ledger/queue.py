@@ -17,6 +17,7 @@ from src.ledger.outcomes import Denial, Ending, Gate
 from src.ledger.people import find_busy_people
 from src.ledger.retries import rules_of
 from src.ledger.schema import contents, messages
+from src.ledger.seals import content_sha256
 from src.ledger.states import CLAIMABLE, Message, State
 from src.ledger.store import Ledger, chunks
 
@@ -184,13 +185,26 @@ def fail_untried(
 
 
 def read_contents(ledger: Ledger, hashes: Sequence[str]) -> dict[str, Row]:
-    """Subjects and bodies by their hash."""
+    """Subjects and bodies by their hash.
+
+    Raises
+    ------
+    LedgerError
+        If one is no longer what its hash was taken of.
+    """
     with ledger.read() as connection:
-        return {
+        found = {
             row.content_sha256: row
             for piece in chunks(sorted(set(hashes)))
             for row in connection.execute(_CONTENTS, {"hashes": piece})
         }
+    for sha256, row in found.items():
+        if content_sha256(row.subject, row.html, row.text) != sha256:
+            raise LedgerError(
+                f"Expected the content {sha256[:12]}… as it was planned, found another in the "
+                "ledger; somebody changed it there: restore the ledger, nothing of it was sent."
+            )
+    return found
 
 
 class _Start(NamedTuple):

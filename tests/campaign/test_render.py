@@ -7,10 +7,11 @@ import pytest
 
 from src.campaign.content import choose_products
 from src.campaign.placeholders import find_markers
-from src.campaign.render import content_sha256, render_message, render_messages
+from src.campaign.render import render_message, render_messages
 from src.campaign.templates import load_templates
 from src.data.tables import table_contract
 from src.errors import TemplateError
+from src.ledger import content_sha256
 
 SHOP_URL = "https://shop.example.com/"
 
@@ -72,7 +73,7 @@ def test_html_is_small_whole_and_quiet(messages):
 
 
 def test_table_has_the_columns_of_its_contract_in_order_of_the_key(messages):
-    assert list(messages.columns) == table_contract("messages").column_names
+    assert [*messages.columns, "seal"] == table_contract("messages").column_names
     assert messages["message_key"].is_monotonic_increasing
 
 
@@ -104,7 +105,7 @@ def test_same_input_gives_the_same_bytes_whatever_the_row_order(campaign, offers
 def test_nobody_to_write_to_gives_an_empty_table(campaign, offers, compiled):
     decisions = pd.DataFrame({"customer_id": [], "action": []})
     messages = render_messages(decisions, campaign, compiled, offers, {}, {}, SHOP_URL)
-    assert list(messages.columns) == table_contract("messages").column_names
+    assert [*messages.columns, "seal"] == table_contract("messages").column_names
     assert messages.empty
 
 

@@ -15,6 +15,7 @@ from src.decide.assignment import arm_salt
 from src.decide.eligibility import build_eligibility
 from src.decide.kept import draw_remaining, keep_assignments, kept_assignments
 from src.ledger import message_key, open_ledger, plan_messages
+from tests.ledger.sealing import sealed
 
 CAMPAIGN, SALT = "spring", arm_salt("spring", 1)
 IDS = pd.Index([f"c{i:04d}" for i in range(1_300)], name="customer_id")  # three writes per table
@@ -41,7 +42,7 @@ def assign_and_plan(run, before_statement=None) -> None:
         kept = kept_assignments(ledger, CAMPAIGN, IDS.to_series())
         drawn = draw_remaining(kept, SHARES, STRATA, SALT, "v").assign(campaign_id=CAMPAIGN)
         keep_assignments(ledger, drawn, eligible(), SALT, "2024-02-29")
-        plan_messages(ledger, messages_for(drawn[drawn["action"].eq("coupon")]))
+        plan_messages(ledger, sealed(messages_for(drawn[drawn["action"].eq("coupon")])))
 
 
 def messages_for(drawn: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def messages_for(drawn: pd.DataFrame) -> pd.DataFrame:
     keys = [message_key(CAMPAIGN, 1, one, "email") for one in ids]
     return pd.DataFrame({"customer_id": ids, "message_key": keys}).assign(
         campaign_id=CAMPAIGN, step=1, channel="email", action="coupon", subject="s", html="h",
-        text="t", content_sha256="0" * 64,
+        text="t",
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from src.ledger import (
     suppress,
 )
 from src.ledger.schema import messages
+from tests.ledger.sealing import sealed
 
 IDS = ["anna", "bert", "cleo", "dora"]
 MARCH, SEPTEMBER = pd.to_datetime(["2024-03-01", "2024-09-01"], utc=True)
@@ -26,11 +27,10 @@ def send(ledger, campaign_id: str, action: str, ids: list[str]) -> None:
     plan = pd.DataFrame({"customer_id": ids}).assign(
         campaign_id=campaign_id, action=action, pscore=0.5, salt="s", policy_version="v", step=1,
         channel="email", decided_at=SENT_AT[campaign_id], subject="", html="", text="",
-        content_sha256="0" * 64,
         message_key=[message_key(campaign_id, 1, one, "email") for one in ids],
     )  # fmt: skip
     record_assignments(ledger, plan)
-    plan_messages(ledger, plan)
+    plan_messages(ledger, sealed(plan))
     with ledger.write() as connection:
         sent = update(messages).where(messages.c.campaign_id == campaign_id)
         connection.execute(sent.values(state="SENT", attempted_at=SENT_AT[campaign_id]))

@@ -15,6 +15,7 @@ from src.ledger import (
     record_people,
 )
 from tests.ledger.databases import KINDS, empty_tables, server_ledgers
+from tests.ledger.sealing import sealed
 
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
 
@@ -112,8 +113,8 @@ def assignment_frame():
 
 @pytest.fixture
 def message_frame():
-    def build(*customer_ids, action="coupon", content="0" * 64, **fields):
-        return pd.DataFrame(
+    def build(*customer_ids, action="coupon", text="⟦unsubscribe_url⟧", **fields):
+        messages = pd.DataFrame(
             {
                 "message_key": [message_key("spring", 1, key, "email") for key in customer_ids],
                 "campaign_id": "spring",
@@ -124,11 +125,11 @@ def message_frame():
                 "template": "offer",
                 "subject": "For ⟦first_name⟧",
                 "html": "<p>⟦unsubscribe_url⟧</p>",
-                "text": "⟦unsubscribe_url⟧",
-                "content_sha256": content,
+                "text": text,
                 **fields,
             }
         )
+        return sealed(messages)
 
     return build
 

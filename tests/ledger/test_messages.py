@@ -8,6 +8,7 @@ import pytest
 
 from src.errors import LedgerError
 from src.ledger import count_states, message_key, plan_messages, record_assignments
+from tests.ledger.sealing import sealed
 
 
 def test_the_key_is_a_hash_keyed_by_the_pseudonym():
@@ -44,12 +45,12 @@ def test_a_message_without_its_assignment_is_refused(
 
 def test_changed_content_is_refused(planned, message_frame):
     with pytest.raises(LedgerError, match="start a new run"):
-        plan_messages(planned, message_frame("c1", content="1" * 64))
+        plan_messages(planned, message_frame("c1", text="⟦unsubscribe_url⟧ and more"))
 
 
 def test_a_foreign_key_is_refused(planned, message_frame):
     with pytest.raises(LedgerError, match="message_key"):
-        plan_messages(planned, message_frame("c1").assign(message_key="a" * 64))
+        plan_messages(planned, sealed(message_frame("c1").assign(message_key="a" * 64)))
 
 
 def test_the_same_message_twice_in_one_frame_is_refused(planned, message_frame):

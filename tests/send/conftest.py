@@ -1,6 +1,5 @@
 """A campaign with its ledger filled, for any number of customers."""
 
-import hashlib
 import shutil
 
 import pandas as pd
@@ -16,6 +15,7 @@ from src.ledger import (
     record_people,
 )
 from src.send import run_clock
+from tests.ledger.sealing import sealed
 
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
 
@@ -85,9 +85,8 @@ def plan(ledger):
             subject="⟦first_name⟧, for you",
             html=[f"<p>{line}</p>" for line in text],
             text=text,
-            content_sha256=[hashlib.sha256(line.encode()).hexdigest() for line in text],
         )
-        plan_messages(ledger, messages)
+        plan_messages(ledger, sealed(messages))
         return messages
 
     return build

@@ -26,6 +26,7 @@ from src.ledger.senders import sending
 from src.ledger.states import TERMINAL, State
 from src.send.policy import find_denials
 from tests.ledger.databases import KINDS, server_ledgers
+from tests.ledger.sealing import sealed
 
 N_SENDERS = 8
 N_ROWS = 20_000 if os.environ.get("CAMPANILE_RELIABILITY") == "full" else 2_000
@@ -56,8 +57,9 @@ def fill(ledger):
     drawn = frame.assign(campaign_id="spring", action="coupon", pscore=0.5, salt="s")
     record_assignments(ledger, drawn.assign(policy_version="1", decided_at=SAID_AT))
     keys = [message_key("spring", 1, key, "email") for key in frame["customer_id"]]
-    content = {"subject": "s", "html": "h", "text": "t", "content_sha256": "0" * 64}
-    plan_messages(ledger, drawn.assign(message_key=keys, step=1, channel="email", **content))
+    content = {"subject": "s", "html": "h", "text": "t"}
+    messages = drawn.assign(message_key=keys, step=1, channel="email", **content)
+    plan_messages(ledger, sealed(messages))
     for name in ("ann", "ben"):
         approve(ledger, "spring", name)
     return set(keys)

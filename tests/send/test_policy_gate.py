@@ -26,6 +26,7 @@ from src.ledger.states import State
 from src.send.contact_policy import ContactPolicy, read_contact_policy, set_contact_policy
 from src.send.policy import find_denials
 from tests.ledger.databases import KINDS, empty_tables, server_ledgers
+from tests.ledger.sealing import sealed
 
 NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
@@ -62,9 +63,9 @@ def enter(ledger):
         drawn = frame.assign(campaign_id=campaign_id, action="coupon", pscore=0.5, salt="s")
         record_assignments(ledger, drawn.assign(policy_version="1", decided_at=SAID_AT))
         keys = [message_key(campaign_id, 1, key, channel) for key in ids]
-        content = {"subject": "s", "html": "h", "text": "t", "content_sha256": "0" * 64}
+        content = {"subject": "s", "html": "h", "text": "t"}
         messages = drawn.assign(message_key=keys, step=1, channel=channel, **content, **fields)
-        plan_messages(ledger, messages, purpose)
+        plan_messages(ledger, sealed(messages), purpose)
 
     return build
 
