@@ -134,19 +134,25 @@ def treated_factor(p_control: np.ndarray, residual: np.ndarray | None = None) ->
     return float((contacted + contacted**2 / p_control) @ squared / n_treated**2)
 
 
-def realized_factor(weight: np.ndarray, is_treated: np.ndarray) -> float:
+def realized_factor(
+    weight: np.ndarray, is_treated: np.ndarray, residual: np.ndarray | None = None
+) -> float:
     r"""Variance of the effect with the weights drawn, per unit of outcome variance.
 
-    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2}{(\sum_{i \in a} w_i)^2}
+    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2 e_i^2}{(\sum_{i \in a} w_i)^2\; \overline{e^2}}
 
-    NaN if an arm is empty.
+    with :math:`e_i` the residual around the arm's weighted mean, or the same for all without
+    residuals. NaN if an arm is empty.
     """
-    sums = [
-        (weight[arm] ** 2).sum() / weight[arm].sum() ** 2
-        for arm in (is_treated, ~is_treated)
-        if arm.any()
-    ]
-    return float(sum(sums)) if len(sums) == 2 else np.nan
+    parts = []
+    for arm in (is_treated, ~is_treated):
+        if not arm.any():
+            return np.nan
+        share, squared = weight[arm] / weight[arm].sum(), 1.0
+        if residual is not None and residual.std() > 0:
+            squared = (residual[arm] - share @ residual[arm]) ** 2 / residual.var()
+        parts.append((share**2 * squared).sum())
+    return float(sum(parts))
 
 
 def arm_factor(p_arm: np.ndarray, p_control: np.ndarray) -> float:

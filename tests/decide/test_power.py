@@ -85,6 +85,14 @@ def test_spread_that_goes_with_the_probability_counts_where_it_is():
     assert treated_factor(p_control, np.zeros(4)) == treated_factor(p_control)
 
 
+def test_realized_spread_counts_where_the_weights_are():
+    weight, is_treated = np.array([1.0, 1.0, 3.0, 1.0]), np.array([True, True, False, False])
+    residual = np.array([1.0, -1.0, 4.0, -4.0])
+    # treated: (1 + 1) / 4; control around (12 - 4) / 4 = 2: (9 * 4 + 36) / 16; variance 34 / 4
+    expected = (0.5 + 4.5) / 8.5
+    assert realized_factor(weight, is_treated, residual) == pytest.approx(expected)
+
+
 def test_residual_is_what_the_window_before_leaves():
     outcome, before = np.array([1.0, 3.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0, 2.0])
     spread = measure_spread(outcome, before)
