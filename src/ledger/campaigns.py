@@ -74,7 +74,7 @@ def register_campaign(connection: Connection, campaign_id: str, now: dt.datetime
             n_messages=0,
             approval_above=APPROVAL_ABOVE,
             spent_micro=0,
-            max_attempts=50,
+            max_attempts=100,
             first_seconds=900.0,
             multiplier=3.0,
             cap_seconds=14_400.0,
