@@ -78,17 +78,21 @@ def _find(text: str, country: str) -> tuple[_Rule, ...]:
 
 
 def _matching(text: str, rules: tuple[_Rule, ...]) -> tuple[_Rule, ...]:
-    plain = _BETWEEN_HAN.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
-    plain = " ".join(plain.lower().split())
-    return tuple(rule for rule in rules if _has(plain, rule))
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).lower()
+    plain = " ".join(plain.split())
+    joined = _BETWEEN_HAN.sub("", plain)
+    return tuple(
+        rule
+        for rule in rules
+        if rule.word in joined and len(_at(rule.word, joined)) > _count_harmless(plain, rule)
+    )
 
 
-def _has(text: str, rule: _Rule) -> bool:
-    if rule.word not in text:
-        return False
+def _count_harmless(text: str, rule: _Rule) -> int:
+    """Count where the word stands in a harmless phrase that nothing holds apart."""
     spans = [found.span() for phrase in rule.harmless for found in _at(phrase, text)]
-    return any(
-        not any(start <= hit.start() and hit.end() <= end for start, end in spans)
+    return sum(
+        any(start <= hit.start() and hit.end() <= end for start, end in spans)
         for hit in _at(rule.word, text)
     )
 

@@ -6,7 +6,7 @@ import re
 
 from src.campaign.banned import BannedWord, find_banned_words, find_spam_words
 from src.campaign.benefits import find_benefit_claims
-from src.campaign.claims import find_coupon_claims, find_number_claims
+from src.campaign.claims import find_coupon_claims, find_number_claims, without_phrases
 from src.campaign.date_claims import find_date_claims
 from src.campaign.form_faults import in_parts
 from src.campaign.message import Message
@@ -67,13 +67,12 @@ def offer_stated(message: Message) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=4096)
 def _unstated(text: str, promises: tuple[str, ...]) -> list[str]:
-    return [
-        promise
-        for promise in promises
-        if not re.search(
-            rf"(?<![A-Za-z0-9.,$€£¥]){re.escape(promise)}(?![A-Za-z0-9%]|[.,]\d)", text
-        )
-    ]
+    return [promise for promise in promises if not _says(text, without_phrases(promise, ()))]
+
+
+def _says(text: str, promise: str) -> bool:
+    whole = rf"(?<![A-Za-z0-9.,$€£¥]){re.escape(promise)}(?![A-Za-z0-9%]|[.,]\d)"
+    return bool(re.search(whole, text))
 
 
 def banned_words(message: Message) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ _OFFICE_TAGS = frozenset(
 """In comments that Outlook alone reads."""
 
 _BARE_HOST = re.compile(r"(?<![\w.-])(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w-])", re.IGNORECASE | re.ASCII)
+_RUN_ON = re.compile(r"//[!-~]+(?=[^\x00-\x7f])(?=\w)")
 _DOT_INSIDE = re.compile(r"\.[^\W_]")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _SCRIPT = re.compile(r"(?:javascript|vbscript|data|file|blob)\s*:", re.IGNORECASE)
@@ -40,6 +41,11 @@ def links(message: Message) -> Iterator[tuple[str, str]]:
             yield "html", link
     for part, found in message.links.items():
         yield from ((part, link) for link in found if not _is_allowed(link, facts))
+    for part, text in message.parts.items():
+        yield from (
+            (part, f"{found}…, which runs into the words after it")
+            for found in _RUN_ON.findall(text)
+        )
     for part, text in message.unlinked.items():
         hosts = _BARE_HOST.findall(_EMAIL.sub(" ", text)) if _DOT_INSIDE.search(text) else []
         yield from ((part, host) for host in hosts if host.lower() not in facts.link_hosts)
