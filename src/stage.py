@@ -146,6 +146,22 @@ class Stage:
             )
         return read_parquet(self.engine, folder)
 
+    def earlier_results(self, stage: str) -> dict[str, object]:
+        """Read the numbers that an earlier stage of this run recorded.
+
+        Raises
+        ------
+        StageOrderError
+            If that stage does not come before this one, or has not recorded yet.
+        """
+        path = results_path(self.run, stage)
+        if stage not in STAGES or _number(stage) >= _number(self.name) or not path.is_file():
+            raise StageOrderError(
+                f"Expected the results of an earlier stage of this run, but {stage} has none for "
+                f"{self.name}; run {stage} first."
+            )
+        return json.loads(path.read_text(encoding="utf-8"))
+
     def write(
         self, name: str, table: Table | pd.DataFrame, contract: TableContract | None = None
     ) -> int:

@@ -30,7 +30,7 @@ _HTTP_EQUIV = re.compile(
 )
 _STYLE = re.compile(r"<style type=\"text/css\">(.*?)</style>", re.DOTALL)
 _SPACE_OF_STYLES = re.compile(r"\s+")
-_ROWS = re.compile(r"(?<!\n)(<(?:table|tr)\b)")
+_ROWS = re.compile(r"(?<!\n)(</?(?:table|tr)\b)")
 """Where a line may end: some servers refuse lines of more than 998 signs."""
 _LINES = re.compile(r">\s*\n\s*<")
 

@@ -5,6 +5,7 @@ import logging
 
 import pandas as pd
 
+from src.campaign.cache import ContentCache, NoCache, Parts, content_key
 from src.campaign.content import build_merge_values
 from src.campaign.offers import Offer
 from src.campaign.templates import MessageTemplate, render_part, render_payload
@@ -27,6 +28,7 @@ def render_messages(
     products: Mapping[str, list[dict[str, str]]],
     shop_url: str,
     step: int = 1,
+    cache: ContentCache | None = None,
 ) -> pd.DataFrame:
     """Render the message of every customer who is to get one.
 
@@ -48,6 +50,8 @@ def render_messages(
         Where the button leads.
     step : int, default 1
         Step within the campaign.
+    cache : ContentCache, optional
+        Where messages rendered before are remembered.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def render_messages(
     TemplateError
         At the first message that lacks a value; the error names template, field and customer.
     """
-    rows = []
+    cache, rows = cache or NoCache(), []
     for row in decisions[["customer_id", "action"]].itertuples(index=False):
         template = templates[row.action]
         channel = campaign.channel_of(row.action)
@@ -71,7 +75,7 @@ def render_messages(
             products.get(row.customer_id, []),
             shop_url,
         )
-        subject, html, text = render_message(template, values, row.customer_id)
+        subject, html, text = _remembered(cache, template, values, row.customer_id)
         rows.append(
             {
                 "message_key": message_key(campaign.campaign_id, step, row.customer_id, channel),
@@ -91,9 +95,22 @@ def render_messages(
     return _as_frame(rows)
 
 
+def _remembered(
+    cache: ContentCache, template: MessageTemplate, values: Mapping[str, object], customer_id: str
+) -> Parts:
+    if isinstance(cache, NoCache):
+        return render_message(template, values, customer_id)
+    key = content_key(template.digest, values)
+    parts = cache.get(key)
+    if parts is None:
+        parts = render_message(template, values, customer_id)
+        cache.put(key, parts)
+    return parts
+
+
 def render_message(
     template: MessageTemplate, values: Mapping[str, object], customer_id: str
-) -> tuple[str, str, str]:
+) -> Parts:
     """Render subject, HTML and text for one customer; what its channel lacks is empty.
 
     Raises

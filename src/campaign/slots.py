@@ -88,7 +88,8 @@ def fill_slots(source: str, slots: Mapping[str, str], name: str) -> str:
 def _escape(text: str) -> str:
     pieces = _STATEMENT.split(text)
     return "".join(
-        piece if index % 2 else html.escape(piece, quote=True) for index, piece in enumerate(pieces)
+        piece if index % 2 else html.escape(piece, quote=False).replace('"', "&quot;")
+        for index, piece in enumerate(pieces)
     )
 
 

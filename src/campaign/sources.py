@@ -1,6 +1,7 @@
 """Where the parts of a template come from: files, words in slots, MJML, or made from another."""
 
 from collections.abc import Callable, Mapping
+import hashlib
 import json
 from pathlib import Path
 import re
@@ -41,12 +42,20 @@ class PartSources(BaseLoader):
                 f"it has {sorted(self.slots)}."
             )
         self.slots |= words or {}
+        self.given: dict[str, str] = {}
+
+    def digest(self) -> bytes:
+        """Hash over all sources given so far: what is compiled of them."""
+        told = "\0".join(f"{name}\0{self.given[name]}" for name in sorted(self.given))
+        return hashlib.sha256(told.encode()).digest()
 
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool]]:
         """Give source, no file name, and that it never changes meanwhile."""
-        return self.source(template), None, _unchanged
+        if template not in self.given:
+            self.given[template] = self.source(template)
+        return self.given[template], None, _unchanged
 
     def source(self, name: str) -> str:
         """Give the source of a part such as `welcome/message.html`, slots filled.

@@ -55,6 +55,8 @@ class MessageTemplate:
     html: Template | None = None
     text: Template | None = None
     payload: Payload | None = None
+    digest: bytes = b""
+    """Hash over the sources of all parts, words filled in."""
 
 
 def load_templates(
@@ -108,17 +110,15 @@ def load_template(
     sources = PartSources(folder, name, language, words)
     environment = make_environment(sources)
 
-    def compiled(file: str) -> Template:
-        return compile_template(environment, f"{name}/{file}")
-
-    if channel == "email":
-        return MessageTemplate(name, **{part: compiled(file) for part, file in PARTS.items()})
-    if channel == "sms":
-        return MessageTemplate(name, text=compiled("sms.txt"))
-    keys = sources.payload_keys(channel)
-    return MessageTemplate(
-        name, payload=Payload({key: compiled(f"{channel}_{key}.txt") for key in keys})
-    )
+    if channel in ("email", "sms"):
+        files = PARTS if channel == "email" else {"text": "sms.txt"}
+    else:
+        files = {key: f"{channel}_{key}.txt" for key in sources.payload_keys(channel)}
+    parts = {part: compile_template(environment, f"{name}/{file}") for part, file in files.items()}
+    digest = sources.digest()
+    if channel in ("email", "sms"):
+        return MessageTemplate(name, **parts, digest=digest)
+    return MessageTemplate(name, payload=Payload(parts), digest=digest)
 
 
 def render_part(template: Template, values: Mapping[str, object]) -> str:

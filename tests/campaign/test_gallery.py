@@ -23,21 +23,23 @@ def test_each_action_has_a_typical_message_and_the_extremes_follow(messages, cam
     assert titles == [
         "Typical: 10 % off your favourite department",
         "Typical: 5 dollars off a basket of 40",
-        "Longest: ten_percent",
-        "Shortest: five_dollars",  # c2, with one product
+        "Longest message, longest name: ten_percent",
+        "Shortest message, shortest name: five_dollars",  # c2, with one product
+        "Arabic name: ten_percent",
+        "Emoji in the name: ten_percent",
     ]
 
 
 def test_previews_show_invented_people_and_no_marker(messages, campaign):
     for sample in choose_samples(messages, campaign):
         assert "⟦" not in sample.subject + sample.html + sample.text
-        assert any(name in sample.text for name in ("Alex", "Bo", "Maximiliane"))
+        assert any(name in sample.text for name in ("Alex", "Bo", "Maximiliane", "عبد", "🌻"))
 
 
 def test_each_letter_sits_whole_in_a_frame_without_rights(messages, campaign):
     samples = choose_samples(messages, campaign)
     found = Frames(preview_html(samples, campaign))
-    assert len(found.frames) == 3 + 3 + 1 + 1
+    assert len(found.frames) == 3 + 3 + 1 + 1 + 1 + 1
     assert all(frame["sandbox"] == "" for frame in found.frames)
     assert found.frames[0]["srcdoc"].endswith("</html>")
     assert found.elements <= {"div", "h4", "strong", "br", "span", "p", "iframe"}
