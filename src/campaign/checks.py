@@ -181,6 +181,8 @@ def _offer_stated(message: Message) -> Iterator[tuple[str, str]]:
     for part in ("html", "text"):
         for promise in _unstated(message.claims[part], message.offer.promises):
             yield part, f"no {promise!r}"
+        if message.offer.coupon_code not in message.parts[part]:
+            yield part, f"no {message.offer.coupon_code!r}"
 
 
 @lru_cache(maxsize=4096)

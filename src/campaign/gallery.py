@@ -16,7 +16,7 @@ __all__ = ["Sample", "choose_samples", "preview_html", "preview_text"]
 _DARK = "(prefers-color-scheme: dark)"
 _PREHEADER = re.compile(r"<div style=\"display:none[^>]*>(.*?)(?:&#847;|</div>)", re.DOTALL)
 
-_FRAMES = {"desktop": (700, 1330), "phone": (390, 1390), "phone, dark": (390, 1390)}
+_FRAMES = {"desktop": (700, 1190), "phone": (390, 1260), "phone, dark": (390, 1260)}
 """Width and height of each preview in pixels."""
 
 _TYPICAL = {"en": "Alex", "zh": "李雷"}

@@ -101,13 +101,15 @@ class Message:
 
     @cached_property
     def claims(self) -> dict[str, str]:
-        """What is left without links, markers, the sender and values of the data."""
+        """What is left without links, markers, the sender, the code and values of the data."""
         facts = self.facts
         phrases = [
             *facts.phrases.get(self.customer_id, ()),
             *(marker(field) for field in PERSONAL_FIELDS),
             facts.postal_address,
             facts.sender_name,
+            facts.legal_footer,
+            self.offer.coupon_code,
         ]
         return {part: without_phrases(text, phrases) for part, text in self.unlinked.items()}
 
