@@ -219,7 +219,7 @@ def main() -> None:
         name: max(rate(make, n_messages, n_warm) for _ in range(rounds))
         for name, (make, n_messages, n_warm) in ways.items()
     }
-    subject, html, text = rendered()(7)
+    _, html, text = rendered()(7)
     print(f"{len(html.encode()):,} bytes of HTML, {len(text.encode()):,} of text, {n:,} messages")
     print(pd.Series(found, name="per second").round().astype(int).to_string())
     ratio = found["Campanile to bytes"] / found["plain Jinja2 and email.message to bytes"]
