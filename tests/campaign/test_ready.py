@@ -134,6 +134,9 @@ def test_sms_and_payloads_say_the_whole_offer(language):
             for promise in facts.offers[message.action].promises:
                 assert promise in message.text
             assert code is None or code in message.text
+            assert message.text.startswith(
+                "Campanile Market: " if language == "en" else "【钟楼市集】"
+            )
             assert ("STOP" if language == "en" else "拒收请回复R") in message.text
         for channel in ("push", "social"):
             for message in render(language, channel, gift)[0].itertuples():
