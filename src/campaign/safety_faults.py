@@ -109,9 +109,7 @@ def _loading_in_comments(comments: tuple[str, ...]) -> list[str]:
     return [found for page in pages for found in _loading(page.tags, page.styles, ())]
 
 
-def _loading(
-    tags: tuple[Tag, ...], styles: tuple[str, ...], hosts: tuple[str, ...]
-) -> list[str]:
+def _loading(tags: tuple[Tag, ...], styles: tuple[str, ...], hosts: tuple[str, ...]) -> list[str]:
     loading = [f"<{tag[0]}>" for tag in tags if _loads(tag, hosts)]
     return loading + [found for style in styles for found in _loading_styles(style)]
 
