@@ -36,7 +36,8 @@ LAYERS = (
     ("rehearsal",),
     ("kernels", "run_record", "report"),
     ("pipeline", "source_commands", "tag_commands", "run_ledger", "send_commands"),
-    ("message_commands", "campaign_commands"),
+    ("message_commands", "campaign_state_commands"),
+    ("campaign_commands",),
     ("ledger_commands",),
     ("cli",),
 )

@@ -55,11 +55,14 @@ def find_low_contrast(html: str) -> tuple[str, ...]:
 def _skeleton(html: str) -> str:
     """Cut the texts to a sign or so: messages of one template then look alike and are read once."""
     page = _ADDRESS.sub(r'\1=""', html)
-    return _TEXT.sub(lambda found: f">{_short(found[1])}<", page) if len(html) > 2_000 else page
+    return _TEXT.sub(_short, page)
 
 
-def _short(text: str) -> str:
-    return " ".join(text.split()[:1])[:6] if "{" not in text and ":" not in text else text
+def _short(found: re.Match) -> str:
+    text = found[1]
+    if "{" in text:  # a style sheet
+        return found[0]
+    return f">{text.split(maxsplit=1)[0][:6]}<" if text.strip() else "><"
 
 
 @lru_cache(maxsize=512)

@@ -60,30 +60,38 @@ def _is_allowed(link: str, facts: Facts) -> bool:
 def scripts(message: Message) -> Iterator[tuple[str, str]]:
     """Find what runs, in any disguise, and what only Outlook would read."""
     yield from (("html", found) for found in _active_tags(message.page.tags, _TAGS))
-    for comment in _comments(message.html):
-        tags = read_page(comment).tags
-        yield from (("html", found) for found in _active_tags(tags, _TAGS | _OFFICE_TAGS))
+    for found in _active_in_comments(_comments(message.html)):
+        yield "html", found
     for part, text in message.parts.items():
         if part != "html" and "javascript:" in "".join(text.lower().split()):
             yield part, "javascript:"
 
 
-def _comments(html: str) -> list[str]:
-    return [found for found in _CONDITIONAL.findall(html) if "<" in found]
+def _comments(html: str) -> tuple[str, ...]:
+    return tuple(found for found in _CONDITIONAL.findall(html) if "<" in found)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
+def _active_in_comments(comments: tuple[str, ...]) -> list[str]:
+    pages = [read_page(comment) for comment in comments]
+    return [found for page in pages for found in _active_tags(page.tags, _TAGS | _OFFICE_TAGS)]
+
+
 def _active_tags(tags: tuple[Tag, ...], allowed: frozenset[str]) -> list[str]:
-    faults = []
-    for name, attributes in tags:
-        faults += [] if name in allowed else [f"<{name}>"]
-        for attribute, value in attributes:
-            squeezed = re.sub(r"[\x00-\x20]+", "", value)
-            if attribute.startswith("on") or attribute in _ACTIVE_ATTRIBUTES:
-                faults.append(f"attribute {attribute}")
-            elif attribute != "style" and _SCRIPT.match(squeezed):
-                faults.append(f"{attribute}={value[:40]}")
-    return faults
+    return [found for tag in tags for found in _active_tag(tag, allowed)]
+
+
+@lru_cache(maxsize=16_384)
+def _active_tag(tag: Tag, allowed: frozenset[str]) -> tuple[str, ...]:
+    name, attributes = tag
+    faults = [] if name in allowed else [f"<{name}>"]
+    for attribute, value in attributes:
+        squeezed = re.sub(r"[\x00-\x20]+", "", value)
+        if attribute.startswith("on") or attribute in _ACTIVE_ATTRIBUTES:
+            faults.append(f"attribute {attribute}")
+        elif attribute != "style" and _SCRIPT.match(squeezed):
+            faults.append(f"{attribute}={value[:40]}")
+    return tuple(faults)
 
 
 def remote_content(message: Message) -> Iterator[tuple[str, str]]:
@@ -91,22 +99,33 @@ def remote_content(message: Message) -> Iterator[tuple[str, str]]:
     page = message.page
     hosts = tuple(message.facts.image_hosts)
     yield from (("html", found) for found in _loading(page.tags, page.styles, hosts))
-    for comment in _comments(message.html):
-        inner = read_page(comment)
-        yield from (("html", found) for found in _loading(inner.tags, inner.styles, ()))
+    for found in _loading_in_comments(_comments(message.html)):
+        yield "html", found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
+def _loading_in_comments(comments: tuple[str, ...]) -> list[str]:
+    pages = [read_page(comment) for comment in comments]
+    return [found for page in pages for found in _loading(page.tags, page.styles, ())]
+
+
 def _loading(tags: tuple[Tag, ...], styles: tuple[str, ...], hosts: tuple[str, ...]) -> list[str]:
-    loading = [f"<{name}>" for name, attributes in tags if _loads(name, dict(attributes), hosts)]
-    return loading + [found for style in styles for found in _LOADING.findall(style)]
+    loading = [f"<{tag[0]}>" for tag in tags if _loads(tag, hosts)]
+    return loading + [found for style in styles for found in _loading_styles(style)]
 
 
-def _loads(name: str, attributes: dict[str, str], hosts: tuple[str, ...]) -> bool:
+@lru_cache(maxsize=16_384)
+def _loads(tag: Tag, hosts: tuple[str, ...]) -> bool:
+    name, attributes = tag[0], dict(tag[1])
     loaded = {one for one in _LOADING_ATTRIBUTES if one in attributes}
     if name != "img":
         return bool(loaded)
     return loaded != {"src"} or not is_on_hosts(attributes["src"], hosts)
+
+
+@lru_cache(maxsize=4096)
+def _loading_styles(style: str) -> list[str]:
+    return _LOADING.findall(style)
 
 
 def images(message: Message) -> Iterator[tuple[str, str]]:
