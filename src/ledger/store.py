@@ -1,7 +1,7 @@
 """Opening the ledger: one database file in the run, or a server by URL."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 import datetime as dt
 from operator import itemgetter
@@ -27,11 +27,13 @@ __all__ = [
     "open_ledger",
     "rows_of",
     "utc_now",
+    "wide_cache",
 ]
 
 _ENVIRONMENT_PREFIX = "env:"
 _BUSY_SECONDS = 60
 _CHUNK_ROWS = 500
+_WIDE_CACHE = -262_144  # kibibytes
 _MYSQL = ("mysql", "mariadb")
 _LOST_RACES = {"40P01", "40001", 1205, 1213, 1020}
 """Deadlock, serialization, lock wait: codes after which the same work may simply be done again."""
@@ -243,6 +245,20 @@ def _copy(
     with connection.connection.cursor() as cursor, cursor.copy(text) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+@contextmanager
+def wide_cache(connection: Connection) -> Iterator[None]:
+    """Give SQLite more memory for a while: keys come in no order, so pages are met again."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    (before,) = connection.exec_driver_sql("PRAGMA cache_size").one()
+    connection.exec_driver_sql(f"PRAGMA cache_size = {_WIDE_CACHE}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size = {before}")
 
 
 def chunks(items: Sequence) -> Iterator[Sequence]:
