@@ -32,12 +32,14 @@ LAYERS = (
     ("decide",),
     ("campaign",),
     ("send",),
+    ("inbound",),
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
     ("pipeline", "source_commands", "tag_commands", "run_ledger", "send_commands"),
     ("message_commands",),
     ("ledger_commands",),
+    ("inbound_commands",),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))
