@@ -15,6 +15,7 @@ import typer
 
 from src.campaign_commands import campaign_app
 from src.errors import ConfigurationError, MarketingError
+from src.inbound_commands import add_inbound_commands
 from src.ledger_commands import add_ledger_commands
 from src.message_commands import add_message_commands
 from src.send_commands import PROCESSES, RATE, deliver_run
@@ -35,6 +36,7 @@ app.add_typer(source_app, name="source", no_args_is_help=True)
 app.add_typer(tag_app, name="tags", no_args_is_help=True)
 add_message_commands(app)
 add_ledger_commands(app)
+add_inbound_commands(app)
 console = Console(stderr=True, highlight=False)
 
 _RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]

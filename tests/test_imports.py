@@ -32,6 +32,7 @@ LAYERS = (
     ("decide",),
     ("campaign",),
     ("send",),
+    ("inbound",),
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
@@ -39,6 +40,7 @@ LAYERS = (
     ("message_commands", "campaign_state_commands"),
     ("campaign_commands",),
     ("ledger_commands",),
+    ("inbound_commands",),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))

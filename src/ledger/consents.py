@@ -14,7 +14,13 @@ from src.ledger.schema import consents
 from src.ledger.store import Ledger, chunks, rows_of
 from src.ledger.suppressions import find_suppressed, read_tokens, take_back
 
-__all__ = ["contact_denials", "contactable", "record_consents", "withdraw_consent"]
+__all__ = [
+    "consent_denials",
+    "contact_denials",
+    "contactable",
+    "record_consents",
+    "withdraw_consent",
+]
 
 _CONSENT = (
     "customer_id",
@@ -153,18 +159,29 @@ def contact_denials(
     listed = find_suppressed(
         connection, channel, [token for own in tokens.values() for token in own]
     )
-    answers = _consent_answers(connection, channel, purpose, customer_ids)
+    against = consent_denials(connection, channel, purpose, customer_ids)
     denials = {}
     for customer_id, own in tokens.items():
         reason = next((listed[token] for token in own if token in listed), "") if listed else ""
         if not reason and len(own) < 2:
             reason = "no address"
-        given = answers.get(customer_id)
-        if not reason and not (given and given[-1]):
-            reason = "consent withdrawn" if given and any(given) else "no consent"
+        reason = reason or against.get(customer_id, "")
         if reason:
             denials[customer_id] = reason
     return denials
+
+
+def consent_denials(
+    connection: Connection, channel: str, purpose: str, customer_ids: Sequence[str]
+) -> dict[str, str]:
+    """Give the reason of every customer whose last answer is not yes."""
+    answers = _consent_answers(connection, channel, purpose, customer_ids)
+    given = {customer_id: answers.get(customer_id, []) for customer_id in customer_ids}
+    return {
+        customer_id: "consent withdrawn" if any(said) else "no consent"
+        for customer_id, said in given.items()
+        if not (said and said[-1])
+    }
 
 
 def _consent_id(row: dict) -> str:

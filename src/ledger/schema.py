@@ -32,11 +32,14 @@ __all__ = [
     "campaigns",
     "consents",
     "contents",
+    "feedback",
     "messages",
     "metadata",
     "people",
+    "responses",
     "suppressions",
     "transitions",
+    "webhook_calls",
 ]
 
 _DATETIME = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
@@ -256,4 +259,36 @@ audit_head = Table(
     _name("chain_id", primary_key=True),
     Column("n_entries", BigInteger, nullable=False),
     _name("digest", nullable=False),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _name("feedback_id", primary_key=True),
+    _name("message_key", nullable=False),
+    _name("campaign_id", nullable=False),
+    _name("customer_id", nullable=False, index=True),
+    _name("kind", 16, nullable=False),
+    _name("status", 16, nullable=False),
+    _name("source", 40, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Index("ix_feedback_campaign_id", "campaign_id", "kind"),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("response_id", _SERIAL, primary_key=True, autoincrement=True),
+    _name("message_key", nullable=False, index=True),
+    _name("kind", 16, nullable=False),
+    _name("link", 16, nullable=False),
+    _name("agent", 16, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+)
+
+webhook_calls = Table(
+    "webhook_calls",
+    metadata,
+    _name("call_id", primary_key=True),
+    Column("received_at", UtcTime, nullable=False),
 )

@@ -21,7 +21,9 @@ __all__ = [
     "EVERY_CHANNEL",
     "add_entries",
     "check_reason",
+    "find_sharing",
     "find_suppressed",
+    "list_customer",
     "read_tokens",
     "suppress",
     "take_back",
@@ -134,9 +136,21 @@ def add_entries(
         if fresh:
             insert_many(connection, suppressions, fresh)
         n_new += len(fresh)
-    sharing = _sharing(connection, entries)
+    sharing = find_sharing(connection, entries)
     lock_people(connection, [customer_id for customer_id, _ in sharing])
     take_back(connection, sharing, now)
+    return n_new
+
+
+def list_customer(
+    connection: Connection, customer_id: str, channel: str, reason: str, now: dt.datetime
+) -> int:
+    """Put one customer on the list within the caller's transaction; gives the new entries."""
+    check_reason(reason)
+    lock_people(connection, [customer_id])
+    tokens = read_tokens(connection, channel, [customer_id])[customer_id]
+    n_new = add_entries(connection, {(token, channel): (reason, now) for token in tokens}, now)
+    take_back(connection, [(customer_id, channel)], now)
     return n_new
 
 
@@ -234,7 +248,9 @@ _LISTED = (
 )
 
 
-def _sharing(connection: Connection, entries: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+def find_sharing(
+    connection: Connection, entries: Iterable[tuple[str, str]]
+) -> set[tuple[str, str]]:
     """Find the customers who are reached under any of the tokens, with the channel."""
     tokens_of: dict[str, set[str]] = {}
     for token, channel in entries:

@@ -1,12 +1,9 @@
 """From a planned message and a person to the bytes that go over the wire."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import datetime as dt
 from email.utils import format_datetime
-import hashlib
-import hmac
 import re
 from typing import Protocol
 
@@ -18,6 +15,7 @@ from src.send.body import prepare_letter
 from src.send.channels import PLAIN, Envelope, Stationery, return_path
 from src.send.dkim import sign
 from src.send.headers import encode_address, encode_mailbox, encode_text, write_headers
+from src.send.links import LinkKind, make_token
 
 __all__ = ["ComposeError", "Content", "Letterhead", "Planned", "build_letterhead", "compose"]
 
@@ -138,7 +136,7 @@ def compose(
     recipient = encode_address(person.email)
     if recipient is None:
         raise ComposeError("address not valid")
-    link = _unsubscribe_link(letterhead, message.customer_id)
+    link = _unsubscribe_link(letterhead, message.message_key, sent_at)
     values = {"first_name": person.first_name or letterhead.neutral_name, "unsubscribe_url": link}
     boundary = f"=_{message.message_key[:32]}"
     try:
@@ -185,10 +183,8 @@ def _return_path(letterhead: Letterhead, message_key: str) -> str:
     return return_path(message_key, domain, letterhead.link_key) if domain else letterhead.sender
 
 
-def _unsubscribe_link(letterhead: Letterhead, customer_id: str) -> str:
+def _unsubscribe_link(letterhead: Letterhead, message_key: str, sent_at: dt.datetime) -> str:
     """Address with a token that tells nothing and cannot be guessed."""
-    text = f"unsubscribe|{letterhead.campaign_id}|{customer_id}"
-    digest = hmac.new(letterhead.link_key, text.encode(), hashlib.sha256).digest()
-    token = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    token = make_token(LinkKind.LEAVE, letterhead.link_key, message_key, sent_at.date())
     joint = "&" if "?" in letterhead.unsubscribe_url else "?"
     return f"{letterhead.unsubscribe_url}{joint}t={token}"

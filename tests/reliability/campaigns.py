@@ -1,7 +1,6 @@
 """A small campaign, planned in a ledger: who may be written to, and who may not."""
 
 from dataclasses import dataclass, field
-import hashlib
 
 import pandas as pd
 
@@ -13,6 +12,7 @@ from src.ledger import (
     record_consents,
     record_people,
 )
+from tests.ledger.sealing import sealed
 
 __all__ = ["CAMPAIGN", "Plan", "key_of", "plan_campaign"]
 
@@ -65,8 +65,7 @@ def plan_campaign(
     content = {"subject": "⟦first_name⟧, for you", "html": f"<p>{text}</p>", "text": text}
     keys = [key_of(customer_id) for customer_id in ids]
     messages = drawn.assign(message_key=keys, step=1, channel="email", template="offer", **content)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    plan_messages(ledger, messages.assign(content_sha256=digest))
+    plan_messages(ledger, sealed(messages))
     forbidden = {
         key: "no consent" for key, has_agreed in zip(keys, agreed, strict=True) if not has_agreed
     }

@@ -1,0 +1,1 @@
+"""What comes back: opt-outs, preferences, clicks, bounces, complaints."""

@@ -1,0 +1,1 @@
+"""Mailboxes that bounces come back to."""
