@@ -68,54 +68,67 @@ def contacts_of(rows: pd.DataFrame, X: np.ndarray, outcome: str) -> Contacts:
     return build_contacts(rows.assign(outcome_value=rows[outcome].astype(float)), ACTIONS, X)
 
 
-def deal(contacts: Contacts, quick: bool) -> np.ndarray:
-    """Fold of each customer in each deal, shape (n_repeats, n): the same for all contenders."""
-    n_repeats, n_folds = (1, 2) if quick else (10, 5)
+def deal(contacts: Contacts, given: argparse.Namespace) -> np.ndarray:
+    """Fold of each customer in each deal, shape (n_deals, n): the same for all contenders."""
+    n_deals, n_folds = (1, 2) if given.quick else (given.deals, 5)
     rng = np.random.default_rng(SEED)
-    return np.array([contacts.fold_of(n_folds, rng) for _ in range(n_repeats)])
+    return np.array([contacts.fold_of(n_folds, rng) for _ in range(n_deals)])
 
 
-def predict_ours(name: str, contacts: Contacts, folds: np.ndarray) -> np.ndarray:
-    """Effects on customers not learnt from, shape (n_repeats, n, n_actions)."""
+def predict_ours(name: str, contacts: Contacts, fold: np.ndarray) -> np.ndarray:
+    """Effects on customers not learnt from, shape (n, n_actions)."""
     make = available_learners()[name]
-    scores = np.zeros((*folds.shape, len(ACTIONS)))
-    for repeat, fold in enumerate(folds):
-        for number in np.unique(fold):
-            held = fold == number
-            learner = make().fit(contacts.take(~held), 100 * repeat + int(number))
-            scores[repeat, held] = learner.predict(contacts.X[held])
+    scores = np.zeros((len(fold), len(ACTIONS)))
+    for number in np.unique(fold):
+        held = fold == number
+        learner = make().fit(contacts.take(~held), int(number))
+        scores[held] = learner.predict(contacts.X[held])
     return scores
 
 
 def predict_peer(
-    name: str, contacts: Contacts, folds: np.ndarray, python: str, n_trees: int
+    name: str, contacts: Contacts, fold: np.ndarray, python: str, n_trees: int
 ) -> np.ndarray:
     """The same by a contender of another Python, in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         given, found = Path(scratch) / "given.npz", Path(scratch) / "found.npy"
-        np.savez(given, X=contacts.X, arm=contacts.arm, outcome=contacts.outcome, folds=folds)
+        np.savez(given, X=contacts.X, arm=contacts.arm, outcome=contacts.outcome, fold=fold)
         command = [python, str(PEERS), name, str(given), str(found), str(n_trees)]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         return np.load(found)
 
 
+def predict_kept(
+    name: str, deal_number: int, contacts: Contacts, fold: np.ndarray, given: argparse.Namespace
+) -> tuple[np.ndarray, float]:
+    """Effects and seconds a fit; read where an earlier run of the same benchmark kept them."""
+    file = Path(given.keep or ".") / f"{name}_{deal_number}_{fold.max() + 1}.npz"
+    if given.keep and file.is_file():
+        with np.load(file) as kept:
+            return kept["scores"], float(kept["seconds"])
+    started = time.perf_counter()
+    if name in available_learners():
+        scores = predict_ours(name, contacts, fold)
+    else:
+        n_trees = 10 if given.quick else given.trees
+        scores = predict_peer(name, contacts, fold, given.causalml, n_trees)
+    seconds = (time.perf_counter() - started) / (fold.max() + 1)
+    if given.keep:
+        np.savez(file, scores=scores, seconds=seconds)
+    return scores, seconds
+
+
 def qini_table(contacts: Contacts, names: list[str], given: argparse.Namespace) -> pd.DataFrame:
     """Qini coefficient of every contender, e-mail and deal."""
-    folds, ours, rows = deal(contacts, given.quick), available_learners(), []
-    n_trees = 10 if given.quick else given.trees
-    for name in names:
-        started = time.perf_counter()
-        if name in ours:
-            scores = predict_ours(name, contacts, folds)
-        else:
-            scores = predict_peer(name, contacts, folds, given.causalml, n_trees)
-        seconds = (time.perf_counter() - started) / (len(folds) * (folds.max() + 1))
-        for k, action in enumerate(ACTIONS):
-            pair, treated = contacts.pair(k), contacts.arm == k + 1
-            for repeat, ranking in enumerate(scores[:, :, k]):
-                arrays = (contacts.outcome, treated, ranking, contacts.weight)
+    rows = []
+    for number, fold in enumerate(deal(contacts, given)):
+        for name in names:
+            scores, seconds = predict_kept(name, number, contacts, fold, given)
+            for k, action in enumerate(ACTIONS):
+                pair, treated = contacts.pair(k), contacts.arm == k + 1
+                arrays = (contacts.outcome, treated, scores[:, k], contacts.weight)
                 qini = qini_coefficient(*(array[pair] for array in arrays))
-                rows.append((name, action, repeat, qini, seconds))
+                rows.append((name, action, number, qini, seconds))
     return pd.DataFrame(rows, columns=["learner", "action", "repeat", "qini", "seconds"])
 
 
@@ -167,16 +180,16 @@ def policy_values(rows: pd.DataFrame, X: np.ndarray, outcome: str, quick: bool) 
     learn, test = contacts_of(rows.iloc[first], X[first], outcome), rows.iloc[second]
     names = [name for name in LEARNERS if name.endswith("linear") or not quick]
     learners = {name: LEARNERS[name] for name in names}
-    comparison = compare_learners(learn, learners, SEED, n_repeats=1 if quick else 3)
+    comparison = compare_learners(learn, learners, SEED, n_repeats=1)
     table = comparison.table
     found = {action: choose_champion(table, action) for action in ACTIONS}
     champions = {action: name for action, name in found.items() if name}
-    ensemble = fit_ensemble(learn, comparison, champions, learners, SEED, 10 if quick else 50)
+    ensemble = fit_ensemble(learn, comparison, champions, learners, SEED, 10 if quick else 20)
     effects = np.column_stack([ensemble.draw(X[second], name).mean(axis=1) for name in ACTIONS])
     chosen = choose(effects)
     best = table.loc[table.groupby("action")["t"].idxmax().dropna()].set_index("action")
     forced = {action: best.loc[action, "learner"] for action in ACTIONS}
-    members = fit_ensemble(learn, comparison, forced, learners, SEED, 10 if quick else 50)
+    members = fit_ensemble(learn, comparison, forced, learners, SEED, 10 if quick else 20)
     eager = choose(
         np.column_stack([members.draw(X[second], name).mean(axis=1) for name in ACTIONS])
     )
@@ -211,6 +224,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one deal into two folds")
     parser.add_argument("--causalml", default="", help="path of a Python that has `causalml`")
     parser.add_argument("--data", type=Path, default=DATA, help="hillstrom.csv.gz")
+    parser.add_argument("--deals", type=int, default=10, help="deals of the customers into folds")
+    parser.add_argument("--keep", default="", help="folder of scores, to go on after a stop")
     parser.add_argument("--trees", type=int, default=30, help="of causalml's forest")
     given = parser.parse_args()
     print(machine())

@@ -2,9 +2,8 @@
 
     python uplift_contenders.py NAME GIVEN.npz FOUND.npy N_TREES
 
-`GIVEN` holds features, arms (0 is control), outcomes, and the fold of each customer in each deal;
-`FOUND` gets the effects on every customer as learnt from the other folds, by deal, one column per
-arm but control.
+`GIVEN` holds features, arms (0 is control), outcomes, and the fold of each customer; `FOUND`
+gets the effects on every customer as learnt from the other folds, one column per arm but control.
 """
 
 import sys
@@ -51,15 +50,14 @@ def class_transformation(given: dict, seed: int, n_trees: int) -> np.ndarray:
 
 
 def predict_folds(name: str, given: dict, n_trees: int) -> np.ndarray:
-    """Learn from all folds but one, for each fold of each deal."""
+    """Learn from all folds but one, for each fold."""
     work = {"causalml_forest": forest, "class_transformation": class_transformation}[name]
-    scores = np.zeros((*given["folds"].shape, given["arm"].max()))
-    for repeat, fold in enumerate(given["folds"]):
-        for number in np.unique(fold):
-            held = fold == number
-            learn = {key: given[key][~held] for key in ("X", "arm", "outcome")}
-            learn["fresh"] = given["X"][held]
-            scores[repeat, held] = work(learn, 100 * repeat + int(number), n_trees)
+    scores = np.zeros((len(given["fold"]), given["arm"].max()))
+    for number in np.unique(given["fold"]):
+        held = given["fold"] == number
+        learn = {key: given[key][~held] for key in ("X", "arm", "outcome")}
+        learn["fresh"] = given["X"][held]
+        scores[held] = work(learn, int(number), n_trees)
     return scores
 
 

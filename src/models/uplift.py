@@ -89,7 +89,7 @@ def fit_uplift(
     min_arm_model: int = 200,
     n_repeats: int = 3,
     n_members: int = 50,
-    max_p: float = 0.05,
+    max_p: float = 0.025,
     learners: Mapping[str, Callable[[], Learner]] | None = None,
 ) -> Uplift:
     """Learn the effects of actions against control, as finely as the history bears.
@@ -115,7 +115,7 @@ def fit_uplift(
         Deals of the customers into five folds.
     n_members : int, default 50
         Resamples of the customers that are learnt from.
-    max_p : float, default 0.05
+    max_p : float, default 0.025
         Chance of calling any customers different where none are, over all learners and actions.
     learners : mapping of str to callable, optional
         Those to try; else all that are installed.

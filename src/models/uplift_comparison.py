@@ -233,7 +233,7 @@ def hold_out_profit(
     return profit_band(outcome, treated, ranked, customers, cost_value, seed, weight)
 
 
-def choose_champion(table: pd.DataFrame, action: str, max_p: float = 0.05) -> str | None:
+def choose_champion(table: pd.DataFrame, action: str, max_p: float = 0.025) -> str | None:
     """Best learner of an action, if customers are known to differ; else None.
 
     The best of many would look good by chance alone. So what counts is `p_corrected`, which holds
@@ -244,8 +244,8 @@ def choose_champion(table: pd.DataFrame, action: str, max_p: float = 0.05) -> st
     table : DataFrame
         From `compare_learners`.
     action : str
-    max_p : float, default 0.05
-        Chance of calling any customers different where none are.
+    max_p : float, default 0.025
+        Chance of calling any customers different where none are: one side of a 95 % interval.
     """
     tried = table[(table["action"] == action) & (table["p_corrected"] <= max_p)]
     return None if tried.empty else str(tried.loc[tried["t"].idxmax(), "learner"])

@@ -8,6 +8,8 @@ __all__ = ["CausalForest"]
 
 _N_TREES = 200
 _MIN_LEAF = 20
+_LARGEST_SHARE = 0.45
+_ROWS_PER_TREE = 5000  # a tree of more rows takes minutes, and there are hundreds
 
 
 class CausalForest:
@@ -39,6 +41,7 @@ class CausalForest:
             treated = (contacts.arm[rows] == k + 1) - 0.5
             forest = Forest(
                 n_estimators=_N_TREES,
+                max_samples=min(_LARGEST_SHARE, _ROWS_PER_TREE / int(rows.sum())),
                 min_samples_leaf=_MIN_LEAF,
                 inference=False,
                 n_jobs=1,
