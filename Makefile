@@ -66,6 +66,7 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/text.py
 	@$(BIN)/python bench/tags.py
 	@$(BIN)/python bench/uplift.py
+	@$(BIN)/python bench/render.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md

@@ -99,6 +99,23 @@ class SendingWindow(_Strict):
             raise ValueError("end_date must not lie before start_date")
         return self
 
+    def is_open_at(self, moment: dt.datetime) -> bool:
+        """Say whether a message may leave at a moment of the customer's own clock.
+
+        Examples
+        --------
+        >>> window = SendingWindow(from_hour=9, to_hour=20, weekdays=("mon",))
+        >>> [window.is_open_at(dt.datetime(2017, 10, 2, hour)) for hour in (8, 9, 19, 20)]
+        [False, True, True, False]
+        """
+        day = moment.date()
+        return (
+            (self.start_date is None or self.start_date <= day)
+            and (self.end_date is None or day <= self.end_date)
+            and WEEKDAYS[day.weekday()] in self.weekdays
+            and self.from_hour <= moment.hour < self.to_hour
+        )
+
 
 class Override(_Strict):
     """A word that the list of a country holds back, let through by a person, with the reason.
