@@ -304,12 +304,12 @@ def _propose(
     file: str, action: str, params: str, n_variants: int, seed: int,
     providers: "list[TextProvider]",
 ) -> "CopyReport":  # fmt: skip
-    from src.campaign.copy import judge, make_brief, write_copy
+    from src.campaign.copy import make_brief, make_judge, write_copy
     from src.decide.catalogue import read_campaign
 
     campaign, setting = read_campaign(file), _setting(file, params)
     brief = make_brief(campaign, action, setting, n_variants, seed)
-    return write_copy(brief, providers, lambda one: judge(one, campaign, brief, setting))
+    return write_copy(brief, providers, make_judge(campaign, brief, setting))
 
 
 def _candidates_path(file: str) -> Path:

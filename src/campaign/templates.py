@@ -9,6 +9,7 @@ import time
 from jinja2 import Template
 from jinja2.exceptions import SecurityError, UndefinedError
 
+from src.campaign.placeholders import is_blank
 from src.campaign.sandbox import MERGE_FIELDS, compile_template, make_environment
 from src.campaign.sources import PartSources
 from src.decide.catalogue import Campaign
@@ -177,6 +178,6 @@ def _without_empty(values: Mapping[str, object]) -> dict[str, object]:
                     f"Expected at most {MAX_LIST_ITEMS:,} items in {name}, found {len(value):,}."
                 )
             kept[name] = [_without_empty(item) for item in value]
-        elif value is not None and str(value).strip():
+        elif not is_blank(value):
             kept[name] = value
     return kept
