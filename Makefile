@@ -77,6 +77,7 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/online.py
 	@$(BIN)/python bench/uplift.py
 	@$(BIN)/python bench/send.py
+	@$(BIN)/python bench/render.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md

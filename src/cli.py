@@ -13,6 +13,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 import typer
 
+from src.campaign_commands import campaign_app
 from src.errors import ConfigurationError, MarketingError
 from src.inbound_commands import add_inbound_commands
 from src.ledger_commands import add_ledger_commands
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(campaign_app, name="campaign", no_args_is_help=True)
 app.add_typer(source_app, name="source", no_args_is_help=True)
 app.add_typer(tag_app, name="tags", no_args_is_help=True)
 add_message_commands(app)

@@ -1,4 +1,4 @@
-"""The commands that keep the ledger: `campanile audit`, `consent`, `suppression` and `vault`."""
+"""The commands that keep the ledger: `campanile audit`, `consent`, `suppression`, `vault`."""
 
 from pathlib import Path
 from typing import Annotated

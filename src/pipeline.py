@@ -152,12 +152,17 @@ def resume(run_dir: str, progress: Progress | None = None) -> Path:
 
 def prepare(params: Params) -> None:
     """Check every file and place that the parameters name, so that nothing starts in vain."""
+    from src.campaign.templates import load_arms
     from src.decide.catalogue import read_campaign
-    from src.features.tags import read_tag_rules
+    from src.features.rules import read_rule
+    from src.features.tags import read_tag_rules, rule_columns
     from src.sources.mapping import check_source
 
     check_source(params.value("source"))
-    read_campaign(params.value("campaign"))
+    campaign = read_campaign(params.value("campaign"))
+    load_arms(campaign)
+    if campaign.audience.rule:
+        read_rule(campaign.audience.rule, rule_columns())
     read_tag_rules(params.value("tag_rules"))
     for block in params.stages.values():
         if "engine" in block:

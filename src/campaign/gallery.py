@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 
-from src.campaign.placeholders import fill
+from src.campaign.placeholders import fill, marker
 from src.decide.catalogue import Campaign
 
 __all__ = ["Sample", "choose_samples", "preview_html", "preview_text"]
@@ -16,7 +16,7 @@ __all__ = ["Sample", "choose_samples", "preview_html", "preview_text"]
 _DARK = "(prefers-color-scheme: dark)"
 _PREHEADER = re.compile(r"<div style=\"display:none[^>]*>(.*?)(?:&#847;|</div>)", re.DOTALL)
 
-_FRAMES = {"desktop": (700, 1330), "phone": (390, 1390), "phone, dark": (390, 1390)}
+_FRAMES = {"desktop": (700, 1190), "phone": (390, 1300), "phone, dark": (390, 1300)}
 """Width and height of each preview in pixels."""
 
 _TYPICAL = {"en": "Alex", "zh": "李雷"}
@@ -27,6 +27,9 @@ _EXTREMES = (
     ("Emoji in the name", "🌻 Zoë 🎉"),
 )
 """Who shows what goes wrong first; messages by length, longest and shortest, then the middle."""
+
+_OF_MESSAGES = ("Longest", "Shortest")
+"""Shown even if no name is in the message."""
 
 _CARD = "margin:0 0 28px 0;padding:0 0 8px 0;border-bottom:1px solid #d5dae0"
 _ROW = "display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start"
@@ -106,7 +109,10 @@ def choose_samples(messages: pd.DataFrame, campaign: Campaign) -> list[Sample]:
         places = (-1, 0, len(ranked) // 2, len(ranked) // 2)
         for (title, person), place in zip(_EXTREMES, places, strict=True):
             row = ranked.iloc[place]
-            samples.append(_fill(row, f"{title}: {row['action']}", person, ("phone",)))
+            is_personal = marker("first_name") in row["text"]
+            if is_personal or title.startswith(_OF_MESSAGES):
+                title = title if is_personal else title.partition(",")[0]
+                samples.append(_fill(row, f"{title}: {row['action']}", person, ("phone",)))
     return samples
 
 

@@ -1,8 +1,10 @@
 """One rendered message beside the facts it is held against."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+import json
+import re
 
 from src.campaign.claims import without_phrases
 from src.campaign.offers import Offer
@@ -10,11 +12,15 @@ from src.campaign.page import Page, read_page
 from src.campaign.placeholders import PERSONAL_FIELDS, marker
 from src.campaign.products import product_phrases
 from src.campaign.wording import Wording
-from src.decide.catalogue import Campaign
+from src.decide.catalogue import Campaign, Override
 
 __all__ = ["Facts", "Message", "gather_facts"]
 
-_EDGES = "()[]<>\"',;:!?"
+_EDGES = "()[]<>\"',;:!?."
+_LINK = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[!-~]*|\bwww\.[!-~]+", re.IGNORECASE)
+"""Ends with the first sign that no address has, so that no words can hide behind one."""
+
+_COUNTRIES = {"en": "us", "zh": "cn"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,12 @@ class Facts:
         Hosts from which a message may load pictures; none as a rule.
     legal_footer : str
         What every message has to say at its end; often empty.
+    country : str
+        Whose rules on words apply, such as `cn`.
+    overrides : sequence of Override
+        Words that a person let through.
+    withheld : mapping of str to sequence of str
+        By customer: products that must not be offered, having been returned or just bought.
     """
 
     offers: Mapping[str, Offer]
@@ -51,6 +63,9 @@ class Facts:
     language: str = "en"
     image_hosts: Sequence[str] = ()
     legal_footer: str = ""
+    country: str = "us"
+    overrides: Sequence[Override] = ()
+    withheld: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,17 +90,31 @@ class Message:
         return read_page(self.html)
 
     @cached_property
+    def payload(self) -> dict[str, str] | None:
+        """Fields of a push or social message; None where there are none that can be read."""
+        if self.channel not in ("push", "social"):
+            return None
+        try:
+            fields = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+        is_flat = isinstance(fields, dict) and all(isinstance(one, str) for one in fields.values())
+        return fields if is_flat else None
+
+    @cached_property
     def parts(self) -> dict[str, str]:
         """What a reader sees of each part."""
-        return {"subject": self.subject, "html": self.page.text, "text": self.text}
+        if self.payload is not None:
+            return self.payload
+        if self.channel == "email":
+            return {"subject": self.subject, "html": self.page.text, "text": self.text}
+        return {"text": self.text}
 
     @cached_property
     def links(self) -> dict[str, list[str]]:
-        """Words of each part that are addresses, with or without scheme."""
+        """Addresses in each part, with or without scheme."""
         return {
-            part: [word.strip(_EDGES).rstrip(".") for word in text.split() if _has_link(word)]
-            if _has_link(text)
-            else []
+            part: [found.strip(_EDGES) for found in _LINK.findall(text)] if _has_link(text) else []
             for part, text in self.parts.items()
         }
 
@@ -93,11 +122,16 @@ class Message:
     def unlinked(self) -> dict[str, str]:
         """The same parts without them."""
         return {
-            part: " ".join(word for word in text.split() if not _has_link(word))
-            if _has_link(text)
-            else text
+            part: " ".join(_LINK.sub(" ", text).split()) if _has_link(text) else text
             for part, text in self.parts.items()
         }
+
+    @cached_property
+    def bodies(self) -> dict[str, str]:
+        """What each reader sees as a whole: of an e-mail either body, else all fields together."""
+        if self.channel == "email":
+            return {part: self.claims[part] for part in ("html", "text")}
+        return {"text": " ".join(self.claims.values())}
 
     @cached_property
     def claims(self) -> dict[str, str]:
@@ -108,6 +142,7 @@ class Message:
             *(marker(field) for field in PERSONAL_FIELDS),
             facts.postal_address,
             facts.sender_name,
+            facts.legal_footer,
         ]
         return {part: without_phrases(text, phrases) for part, text in self.unlinked.items()}
 
@@ -124,6 +159,7 @@ def gather_facts(
     link_hosts: Sequence[str],
     wording: Wording,
     image_hosts: Sequence[str] = (),
+    withheld: Mapping[str, Sequence[str]] | None = None,
 ) -> Facts:
     """Gather what the messages of a campaign are held against."""
     phrases = {customer_id: _shown(name) for customer_id, name in departments.items()}
@@ -142,6 +178,9 @@ def gather_facts(
         language=campaign.language,
         image_hosts=tuple(image_hosts),
         legal_footer=campaign.legal_footer,
+        country=campaign.country or _COUNTRIES[campaign.language],
+        overrides=campaign.overrides,
+        withheld=withheld or {},
     )
 
 

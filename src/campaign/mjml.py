@@ -22,7 +22,7 @@ ELEMENTS = frozenset(
 """What a template may be built of. Left out is what loads something: fonts, icons, includes."""
 
 _INCLUDE = re.compile(r"""<mj-include\s+path=["']blocks/([a-z][a-z0-9_]{0,47})\.mjml["']\s*/>""")
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)((?:\"[^\"]*\"|'[^']*'|[^\"'>])*?)(/?)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)((?:\"[^\"]*\"|'[^']*'|[^\"'<>])*?)(/?)>")
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _HTTP_EQUIV = re.compile(
     r"<!--\[if !mso\]><!--><meta http-equiv[^>]*><!--<!\[endif\]-->"

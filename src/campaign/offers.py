@@ -31,6 +31,8 @@ class Offer:
         In which the promise is worded.
     benefit, coupon_code : str
         What it gives beside a discount, in words; the code that redeems it. Often empty.
+    stock : int, optional
+        How many there are of it; without, no message may speak of what is left.
     """
 
     headline: str
@@ -42,6 +44,7 @@ class Offer:
     language: str = "en"
     benefit: str = ""
     coupon_code: str = ""
+    stock: int | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -50,11 +53,11 @@ class Offer:
 
     @property
     def promises(self) -> tuple[str, ...]:
-        """What the message has to say word for word; without a gift, nothing."""
+        """What the message has to say word for word, beside the code; without a gift, nothing."""
         if self.is_empty:
             return ()
         day = format_date(self.valid_until, self.language)
-        stated = (self.headline, self.limit, self.minimum, day, self.coupon_code)
+        stated = (self.headline, self.limit, self.minimum, day)
         return tuple(promise for promise in stated if promise)
 
 
@@ -86,6 +89,7 @@ def describe_offer(
         language=language,
         benefit=action.benefit,
         coupon_code=action.coupon_code,
+        stock=action.stock,
     )
 
 

@@ -109,4 +109,4 @@ def _read_words(path: Path) -> dict[str, str]:
                 f"Expected a text of at most {MAX_SLOT_CHARS:,} characters for {slot} in {place}, "
                 f"found {text!r:.60}; put it in quotes, or shorten it."
             )
-    return {slot: text.strip() for slot, text in words.items()}
+    return {slot: text.strip("\n") for slot, text in words.items()}

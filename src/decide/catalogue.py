@@ -24,6 +24,7 @@ __all__ = [
     "Action",
     "Audience",
     "Campaign",
+    "Override",
     "SendingWindow",
     "Spending",
     "Variant",
@@ -98,6 +99,35 @@ class SendingWindow(_Strict):
             raise ValueError("end_date must not lie before start_date")
         return self
 
+    def is_open_at(self, moment: dt.datetime) -> bool:
+        """Say whether a message may leave at a moment of the customer's own clock.
+
+        Examples
+        --------
+        >>> window = SendingWindow(from_hour=9, to_hour=20, weekdays=("mon",))
+        >>> [window.is_open_at(dt.datetime(2017, 10, 2, hour)) for hour in (8, 9, 19, 20)]
+        [False, True, True, False]
+        """
+        day = moment.date()
+        return (
+            (self.start_date is None or self.start_date <= day)
+            and (self.end_date is None or day <= self.end_date)
+            and WEEKDAYS[day.weekday()] in self.weekdays
+            and self.from_hour <= moment.hour < self.to_hour
+        )
+
+
+class Override(_Strict):
+    """A word that the list of a country holds back, let through by a person, with the reason.
+
+    `evidence` says where the fact is proven, if the list asks for that.
+    """
+
+    word: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=300)]
+    reviewer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=80)]
+    evidence: _Line = ""
+
 
 class Variant(_Strict):
     """One way to say the same offer: slots of the template with other words.
@@ -116,8 +146,9 @@ class Action(_Strict):
     `p_unsubscribe` is an assumption until the ledger knows better. `channel` is the campaign's
     where left out. `benefit` is what the offer gives beside a discount, such as free shipping, in
     the words that its messages use; what it costs belongs into `cost_value`. An action of several
-    `variants` stands for as many arms. The margin is the campaign's alone: outcomes of two arms
-    compare only if reckoned alike.
+    `variants` stands for as many arms. Only where `stock` says how many there are may a message
+    speak of what is left. The margin is the campaign's alone: outcomes of two arms compare only
+    if reckoned alike.
     """
 
     label: Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -130,6 +161,7 @@ class Action(_Strict):
     minimum_basket_value: _Money = 0.0
     coupon_code: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{0,24}$")] = ""
     benefit: _Line = ""
+    stock: Annotated[int, Field(strict=True, ge=1)] | None = None
     products_from: Literal["recommendations", "cart", "bought", "none"] = "recommendations"
     redemption_share: _Share = 0.0
     p_unsubscribe: _Share = 0.002
@@ -219,6 +251,9 @@ class Campaign(_Strict):
     owner: _Line = ""
     channel: _Channel = "email"
     language: Literal["en", "zh"] = "en"
+    country: Annotated[str, StringConstraints(pattern=r"^([a-z]{2})?$")] = ""
+    """Whose rules on words apply; left out, China's for Chinese, those of the USA else."""
+    overrides: tuple[Override, ...] = ()
     margin_share: _Share
     sender_name: str
     sender_address: str

@@ -135,7 +135,8 @@ def explain_customers(
         One row per customer; the pseudonym is cut to its first eight characters, and `could_get`
         gives every arm's expected profit and probability.
     """
-    turn = decisions.groupby(["action", "reason"]).cumcount()
+    kind = decisions["reason"].str.replace(r" -?[\d.]+$", "", regex=True)  # whatever the amount
+    turn = decisions.groupby(["action", kind]).cumcount()
     picked = decisions.assign(turn=turn).sort_values(["turn", "action", "reason", "customer_id"])
     picked = picked.head(n_customers).merge(scores, on="customer_id", how="left")
     shown = [column for column in scores.columns if column != "customer_id"]

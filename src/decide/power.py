@@ -1,6 +1,6 @@
 """What a planned experiment can detect, from the spread of the past; nothing is sent yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ibis.expr.types import Table
 import numpy as np
@@ -42,6 +42,8 @@ class Spread:
         What is left of the deviation once the window before explains its part.
     explained_share : float
         That part: squared correlation of the two windows, 0-1.
+    residual : array of shape (n_customers,)
+        What the window before leaves of each customer's profit, around its mean.
     """
 
     n_customers: int
@@ -49,6 +51,7 @@ class Spread:
     std_value: float
     residual_std_value: float
     explained_share: float
+    residual: np.ndarray = field(repr=False, compare=False)
 
 
 def measure_spread(outcome: np.ndarray, covariate: np.ndarray) -> Spread:
@@ -71,12 +74,14 @@ def measure_spread(outcome: np.ndarray, covariate: np.ndarray) -> Spread:
     n = len(outcome)
     if n < 3:
         mean = float(outcome.mean()) if n else np.nan
-        return Spread(n, mean, np.nan, np.nan, 0.0)
+        return Spread(n, mean, np.nan, np.nan, 0.0, np.zeros(n))
     std = float(outcome.std(ddof=1))
-    explained = 0.0
+    explained, left = 0.0, outcome - outcome.mean()
     if std > 0 and covariate.std() > 0:
         explained = float(np.corrcoef(outcome, covariate)[0, 1] ** 2)
-    return Spread(n, float(outcome.mean()), std, std * np.sqrt(1 - explained), explained)
+        before = covariate - covariate.mean()
+        left = left - before * (before @ left) / (before @ before)
+    return Spread(n, float(outcome.mean()), std, std * np.sqrt(1 - explained), explained, left)
 
 
 def past_spread(
@@ -99,37 +104,55 @@ def past_spread(
     return measure_spread(outcome.to_numpy() * scale, covariate.to_numpy() * scale)
 
 
-def treated_factor(p_control: np.ndarray) -> float:
+def treated_factor(p_control: np.ndarray, residual: np.ndarray | None = None) -> float:
     r"""Variance of the planned effect on the treated, per unit of outcome variance.
 
-    .. math:: \frac{1}{\sum_i (1-p_i)} + \frac{\sum_i (1-p_i)^2 / p_i}{(\sum_i (1-p_i))^2}
+    .. math:: \frac{\sum_i (1-p_i)\, e_i^2 + \sum_i (1-p_i)^2 e_i^2 / p_i}
+              {(\sum_i (1-p_i))^2\; \overline{e^2}},\qquad
+              e_i = r_i - \frac{\sum_j (1-p_j)\, r_j}{\sum_j (1-p_j)}
 
-    with :math:`p_i` the probability of control; :math:`1/n_1 + 1/n_0` if it is the same for all.
+    with :math:`p_i` the probability of control and :math:`r_i` what the window before leaves of
+    the outcome. Where customers of much value are contacted more often, their controls are few,
+    weigh much and scatter widely: a formula that takes the spread for equal would promise too
+    much. With equal spread all :math:`e_i^2` are their mean, and it is
+    :math:`1/n_1 + 1/n_0` if :math:`p` is the same for all.
 
     Parameters
     ----------
     p_control : array of shape (n,), in (0, 1)
         Probability of control for each customer of the experiment.
+    residual : array of shape (n,), optional
+        From `Spread`; else the spread is taken to be equal.
     """
-    n_treated = (1 - p_control).sum()
+    contacted = 1 - p_control
+    n_treated = contacted.sum()
     if n_treated == 0:
         return np.nan
-    return float(1 / n_treated + ((1 - p_control) ** 2 / p_control).sum() / n_treated**2)
+    squared = np.ones(len(p_control))
+    if residual is not None and residual.std() > 0:
+        squared = (residual - (contacted @ residual) / n_treated) ** 2 / residual.var()
+    return float((contacted + contacted**2 / p_control) @ squared / n_treated**2)
 
 
-def realized_factor(weight: np.ndarray, is_treated: np.ndarray) -> float:
+def realized_factor(
+    weight: np.ndarray, is_treated: np.ndarray, residual: np.ndarray | None = None
+) -> float:
     r"""Variance of the effect with the weights drawn, per unit of outcome variance.
 
-    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2}{(\sum_{i \in a} w_i)^2}
+    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2 e_i^2}{(\sum_{i \in a} w_i)^2\; \overline{e^2}}
 
-    NaN if an arm is empty.
+    with :math:`e_i` the residual around the arm's weighted mean, or the same for all without
+    residuals. NaN if an arm is empty.
     """
-    sums = [
-        (weight[arm] ** 2).sum() / weight[arm].sum() ** 2
-        for arm in (is_treated, ~is_treated)
-        if arm.any()
-    ]
-    return float(sum(sums)) if len(sums) == 2 else np.nan
+    parts = []
+    for arm in (is_treated, ~is_treated):
+        if not arm.any():
+            return np.nan
+        share, squared = weight[arm] / weight[arm].sum(), 1.0
+        if residual is not None and residual.std() > 0:
+            squared = (residual[arm] - share @ residual[arm]) ** 2 / residual.var()
+        parts.append((share**2 * squared).sum())
+    return float(sum(parts))
 
 
 def arm_factor(p_arm: np.ndarray, p_control: np.ndarray) -> float:

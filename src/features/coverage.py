@@ -77,7 +77,9 @@ def drop_silent(features: Catalogue, empty: tuple[str, ...]) -> Catalogue:
 
 
 def cover_features(profiles: Table, features: Catalogue) -> pd.DataFrame:
-    """Count for how many customers each feature says something: is neither missing nor 0.
+    """Count for how many customers each feature says something.
+
+    That is, it is not missing; and a count, a sum or a share is not 0, while a time may be.
 
     Parameters
     ----------
@@ -171,7 +173,8 @@ def _is_empty(family: str, n_customers: int, chosen: Catalogue, empty: tuple[str
 
 def _says(profiles: Table, one: Feature) -> BooleanValue:
     column = profiles[one.name]
-    if one.type in ("int64", "float64"):
+    is_time = one.unit in ("days", "ratio") and one.fill is None  # ordered today: 0 days ago
+    if one.type in ("int64", "float64") and not is_time:
         return (column != 0).fill_null(False)
     return column.fill_null(False) if one.type == "boolean" else column.notnull()
 

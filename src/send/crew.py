@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import math
 import multiprocessing
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 import time
@@ -80,10 +80,9 @@ def deliver_order(order: Order, on_progress: Callable[[int], None] | None = None
     """
     if order.n_processes == 1:
         return _deliver(order, on_progress, lambda: False)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["src.send.crew"])  # one import for the whole crew
+    context = multiprocessing.get_context("spawn")  # with the environment as it is now
     stop = context.Event()
-    crew: dict[Connection, ForkServerProcess] = {}
+    crew: dict[Connection, SpawnProcess] = {}
     for _ in range(order.n_processes):
         ours, theirs = context.Pipe(duplex=False)
         process = context.Process(target=_work, args=(order, theirs, stop), daemon=True)
@@ -136,7 +135,7 @@ def _work(order: Order, tell: Connection, stop: Event) -> None:
 
 
 def _follow(
-    crew: dict[Connection, ForkServerProcess], on_progress: Callable[[int], None] | None
+    crew: dict[Connection, SpawnProcess], on_progress: Callable[[int], None] | None
 ) -> dict[str, int]:
     """Listen to all senders until each has said its last word."""
     done: dict[Connection, int] = {}

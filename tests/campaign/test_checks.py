@@ -26,8 +26,10 @@ def changed(messages, customer_id="c1", **parts):
 def test_messages_of_the_shipped_templates_pass_every_check(messages, facts):
     summary, faults = check_messages(messages, facts)
     assert set(faults["check"]) == {"no_products"}  # c3 has nothing of its own: a warning
-    assert len(summary) == len(CHECKS) == 21
-    assert (summary["n_messages"] == 3).all()
+    assert len(summary) == len(CHECKS) == 37
+    asked = summary.set_index("check")["n_messages"]
+    assert set(asked) == {0, 3}
+    assert asked[["numbers", "sms_parts"]].tolist() == [3, 0]
     require_clean(faults)
 
 
@@ -41,7 +43,7 @@ def subject(text):
 
 
 def body(html):
-    return {"html": ("</h1>", f"</h1>{html}")}
+    return {"html": ("Thank you", f"{html} Thank you")}
 
 
 def plain(text):
@@ -52,8 +54,8 @@ PLANTED = [
     ("subject_present", subject("")),
     ("subject_present", subject("10%")),
     ("subject_present", subject("!!! 🎉")),
-    ("subject_length", subject("x" * 79)),
-    ("subject_length", subject("⟦first_name⟧ " + "x" * 60)),  # 20 for the name + 61 = 81
+    ("length", subject("x" * 79)),
+    ("length", subject("⟦first_name⟧ " + "x" * 60)),  # 20 for the name + 61 = 81
     ("control_signs", subject("a\r\nBcc: x")),
     ("control_signs", subject("a\tb")),
     ("control_signs", body("a\x00b")),
@@ -67,7 +69,7 @@ PLANTED = [
     ("numbers", {"html": ("10% off", "20% off")}),
     ("numbers", {"text": ("$6", "$60")}),
     ("numbers", subject("$10 off")),
-    ("numbers", body("Only 3 left")),
+    ("stock", body("Only 3 left")),
     ("numbers", body('<img alt="50% off">')),
     ("dates", {"html": ("October 28, 2017", "October 29, 2017")}),
     ("dates", {"text": ("October 28, 2017", "October 28, 2018")}),
@@ -147,9 +149,9 @@ LOOK_ALIKES = [
     body("Nonesuch, nanny and Nullarbor"),
     body("Fish &amp; chips, a &lt; b"),
     body('<p class="onions" title="Once">a</p>'),
-    body('<a href="mailto:hello@shop.example.com">Write to us</a>'),
-    body('<a href="https://shop.example.com/a/b?c=d#e">More</a>'),
-    body('<a href="https://shop.example.com:443/">More</a>'),
+    body('<a class="quiet" href="mailto:hello@shop.example.com">Write to us</a>'),
+    body('<a class="quiet" href="https://shop.example.com/a/b?c=d#e">More</a>'),
+    body('<a class="quiet" href="https://shop.example.com:443/">More</a>'),
     body("We like java. Script: none."),
     body("See shop.example.com"),
     body("e.g. apples, i.e. fruit."),
@@ -170,8 +172,8 @@ def test_look_alike_passes(messages, facts, change):
 def test_number_in_a_product_name_is_no_claim(messages, facts):
     from dataclasses import replace
 
-    named = replace(facts, phrases={"c1": ["7 grain bread", "Free range eggs"]})
-    rows = changed(messages, **body("7 grain bread, Free range eggs"))
+    named = replace(facts, phrases={"c1": ["7 grain bread", "Free gift eggs"]})
+    rows = changed(messages, **body("7 grain bread, Free gift eggs"))
     assert broken_checks(rows, named) == set()
     assert broken_checks(rows, facts) == {"numbers", "benefits"}
 

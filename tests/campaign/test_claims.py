@@ -2,12 +2,9 @@ import datetime as dt
 
 import pytest
 
-from src.campaign.claims import (
-    find_benefit_claims,
-    find_date_claims,
-    find_number_claims,
-    without_phrases,
-)
+from src.campaign.benefits import find_benefit_claims
+from src.campaign.claims import find_number_claims, without_phrases
+from src.campaign.date_claims import find_date_claims
 from src.campaign.offers import describe_offer
 from src.decide.catalogue import Action
 

@@ -66,3 +66,19 @@ def test_without_messages_the_gallery_says_so(messages, campaign):
     assert choose_samples(messages.head(0), campaign) == []
     assert "No message is planned" in preview_html([], campaign)
     assert "No message is planned" in preview_text([])
+
+
+def test_sms_is_a_bubble_and_a_push_a_notice_with_nothing_but_text(messages, campaign):
+    rows = messages.assign(html="", subject="", channel="sms", text="Hi <b>& 10% off</b> 🎉")
+    samples = choose_samples(rows, campaign)
+    page = preview_html(samples, campaign)
+    assert Frames(page).frames == []
+    assert "Hi &lt;b&gt;&amp; 10% off&lt;/b&gt; 🎉" in page
+    assert [sample.title.partition(":")[0] for sample in samples][-2:] == [
+        "Longest message",  # nobody is called by name in it
+        "Shortest message",
+    ]
+    rows = rows.assign(channel="push", text='{"title": "A<b>", "body": "<script>x</script>"}')
+    page = preview_html(choose_samples(rows, campaign), campaign)
+    assert "<strong>A&lt;b&gt;</strong>" in page
+    assert "<script" not in page

@@ -15,6 +15,7 @@ _PSCORE = {"control": 0.34, "ten_percent": 0.33, "five_dollars": 0.33}
 SOURCE = {
     "name": "history_shop",
     "folder": "files",
+    "is_public": True,  # the same pseudonyms, hence the same draw, on every machine
     "time_zone": "UTC",
     "currency": "USD",
     "people": "invented",

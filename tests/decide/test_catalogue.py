@@ -60,6 +60,24 @@ def test_everything_that_can_be_said_is_read(tmp_path, monkeypatch):
     assert campaign.actions["ten_percent"].benefit == "包邮"
 
 
+def test_window_is_open_on_its_days_and_hours_alone():
+    window = SendingWindow(
+        start_date="2017-10-02", end_date="2017-10-09", from_hour=9, to_hour=20, weekdays=["mon"]
+    )
+    moments = {  # 2 October 2017 was a Monday
+        dt.datetime(2017, 10, 2, 9): True,
+        dt.datetime(2017, 10, 2, 19, 59, 59): True,
+        dt.datetime(2017, 10, 2, 20): False,
+        dt.datetime(2017, 10, 2, 8, 59): False,
+        dt.datetime(2017, 10, 3, 12): False,
+        dt.datetime(2017, 9, 25, 12): False,
+        dt.datetime(2017, 10, 9, 12): True,
+        dt.datetime(2017, 10, 16, 12): False,
+    }
+    assert {moment: window.is_open_at(moment) for moment in moments} == moments
+    assert all(SendingWindow().is_open_at(moment) for moment in moments)
+
+
 def test_several_variants_are_as_many_arms_with_their_own_words():
     campaign = Campaign.model_validate(
         changed(

@@ -170,6 +170,22 @@ def test_explained_customers_are_of_every_kind_and_cut(campaign):
     assert could["emil-012"] == ""
 
 
+def test_kinds_take_turns_whatever_their_amount(campaign):
+    decisions, _, policy = decided(campaign, True, ["share", "control", "amount", "control"])
+    many = pd.concat([decisions] * 3, ignore_index=True)
+    many["reason"] = [
+        f"best expected profit {i}.25" if reason.startswith("best") else reason
+        for i, reason in enumerate(many["reason"])
+    ]
+    table = explain_customers(many, decisions[["customer_id"]].assign(clv=1.0), policy, 5)
+    assert table["action"].value_counts().to_dict() == {
+        "none": 2,
+        "share": 1,
+        "amount": 1,
+        "control": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("mde", "share", "expected"),
     [

@@ -85,6 +85,5 @@ def test_with_a_drawn_history_the_plan_earns_more_than_any_constant(tmp_path, ke
     hunters = profiles.loc[profiles["discount_share"] > 0.15, "customer_id"]
     drawn = decisions[decisions["action"].ne("none")]
     share = drawn["action"].eq("five_dollars").groupby(drawn["customer_id"].isin(hunters)).mean()
-    assert share[True] > 0.6  # those who answer
-    assert share[False] < 0.5
+    assert share[True] > share[False] + 0.15  # those who answer, and the others
     assert drawn["pscore"].min() >= 0.05 - 1e-9

@@ -74,6 +74,32 @@ def test_share_of_a_mean_of_nothing_is_unknown():
     assert np.isnan(share_of_mean(1.0, measure_spread(np.zeros(5), np.zeros(5))))
 
 
+def test_spread_that_goes_with_the_probability_counts_where_it_is():
+    # two customers contacted half of the time who scatter by 3, two more often who scatter by 1
+    p_control, residual = np.array([0.5, 0.5, 0.2, 0.2]), np.array([3.0, -3.0, 1.0, -1.0])
+    # contacted .5, .5, .8, .8 = 2.6; (.5 + .5) * 9 * 2 + (.8 + 3.2) * 1 * 2 = 26; variance 5
+    assert treated_factor(p_control, residual) == pytest.approx(26 / 2.6**2 / 5)
+    assert treated_factor(p_control, np.array([2.0, -2.0, 2.0, -2.0])) == pytest.approx(
+        treated_factor(p_control)
+    )
+    assert treated_factor(p_control, np.zeros(4)) == treated_factor(p_control)
+
+
+def test_realized_spread_counts_where_the_weights_are():
+    weight, is_treated = np.array([1.0, 1.0, 3.0, 1.0]), np.array([True, True, False, False])
+    residual = np.array([1.0, -1.0, 4.0, -4.0])
+    # treated: (1 + 1) / 4; control around (12 - 4) / 4 = 2: (9 * 4 + 36) / 16; variance 34 / 4
+    expected = (0.5 + 4.5) / 8.5
+    assert realized_factor(weight, is_treated, residual) == pytest.approx(expected)
+
+
+def test_residual_is_what_the_window_before_leaves():
+    outcome, before = np.array([1.0, 3.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0, 2.0])
+    spread = measure_spread(outcome, before)
+    assert spread.residual.std(ddof=1) == pytest.approx(spread.residual_std_value)
+    assert spread.residual @ (before - 1) == pytest.approx(0)
+
+
 def test_factors_of_equal_probabilities_are_sizes():
     # 100 customers, control .2: 1/80 + 1/20; one of two equal arms of .4: 1/40 + 1/20
     p_control = np.full(100, 0.2)

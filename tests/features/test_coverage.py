@@ -128,14 +128,14 @@ def test_a_source_that_speaks_of_nobody_described_is_not_empty(families, event, 
     ]
 
 
-def test_coverage_of_a_feature_counts_what_is_neither_missing_nor_0(tables):
+def test_coverage_of_a_feature_counts_what_is_there_and_no_count_or_sum_of_0(tables):
     profiles = build_profiles(*tables.values(), AS_OF, features=choose_features("windows"))
     features = choose_features("windows")
     found = cover_features(profiles, features).set_index("feature")
     assert list(found.index) == features.names
     counts = {
         "frequency": 4,
-        "recency_days": 3,  # 0 of ann
+        "recency_days": 4,  # 0 of ann, who ordered today, is an answer
         "n_orders_7": 2,
         "spend_30_value": 3,
         "spend_365_value": 3,

@@ -146,3 +146,23 @@ def test_the_vault_is_rotated(run, tmp_path, monkeypatch):
 
 def test_a_path_is_no_name_of_a_run(run):
     assert "plain name" in str(tell("unknown", "list", "../one").exception)
+
+
+def test_a_campaign_is_paused_resumed_limited_and_called_off(run):
+    assert "paused; 0 claimed" in tell("campaign", "pause", "spring").stdout
+    assert claim_messages(run, "a", "spring", "email", find_denials, T0) == ([], {})
+    assert tell("campaign", "resume", "spring").exit_code == 0
+    end = T0.isoformat()
+    assert tell("campaign", "limits", "spring", "--expires", end).exit_code == 0
+    assert tell("campaign", "limits", "spring", "--budget", "5").exit_code == 0  # the end stays
+    assert "ISO" in tell("campaign", "limits", "--help").output
+    assert "such as 2026" in str(tell("campaign", "limits", "spring", "--expires", "x").exception)
+    assert claim_messages(run, "a", "spring", "email", find_denials, T0)[1] == {State.CANCELLED: 3}
+    assert "0 messages with it" in tell("campaign", "cancel", "spring").stdout
+
+
+def test_the_policy_file_of_the_project_is_set(run):
+    assert tell("campaign", "policy", "spring", "params/contact_policy.yaml").exit_code == 0
+    claims, denied = claim_messages(run, "a", "spring", "email", find_denials, T0)
+    assert (len(claims), denied) == (3, {})  # 10:00 in Berlin
+    assert "found none" in str(tell("campaign", "policy", "spring", "params/no.yaml").exception)

@@ -27,8 +27,8 @@ from tests.measure.shop import AS_OF, DAYS, PLAN, Shop, events_table, make_shop,
 
 logger = logging.getLogger(__name__)
 
-N_CUSTOMERS = 1_500
-N_SHOPS = 20
+N_CUSTOMERS = 3_000
+N_SHOPS = 50
 HOLDOUT_SHARE, CONTROL_SHARE, LATER_RATIO, MIN_PSCORE = 0.10, 0.34, 0.50, 0.05
 NOTHING_SENT = pd.DataFrame(columns=["action", "n_sent", "n_unsubscribed"])
 NO_SCORES = pd.DataFrame(
@@ -74,7 +74,8 @@ def plan(seed: int) -> Planned:
     is_first = rules.is_first_in_line(shop.profiles, shop.values, ids)
     chosen = policy.choose_policy(estimates, PLAN, is_first, CONTROL_SHARE, LATER_RATIO, MIN_PSCORE)
     spread = power.past_spread(orders, ids, AS_OF, DAYS, PLAN.margin_share)
-    factor = power.treated_factor(chosen.probabilities["control"].to_numpy())
+    p_control = chosen.probabilities["control"].to_numpy()
+    factor = power.treated_factor(p_control, spread.residual)
     return Planned(
         shop,
         eligible,

@@ -88,7 +88,7 @@ class TestChampion:
 
     @pytest.mark.slow
     def test_with_a_constant_effect_it_seldom_pretends(self):
-        n_worlds, pretended, actions = 200, 0, ("mail", "call")
+        n_worlds, pretended, actions = 100, 0, ("mail", "call")
         few = LINEAR_ONLY | {"s_trees": LEARNERS["s_trees"]}
         for seed in range(n_worlds):
             rows, _ = draw_world(600, seed, dict.fromkeys(actions, constant))

@@ -131,6 +131,18 @@ def _finish(ground, n_passes=12):
             return
 
 
+def table(results):
+    """Write results as a table in Markdown."""
+    lines = ["| database | server | recipients | kills | opt-outs | UNKNOWN | counters not 0 |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for found in results:
+        bad = {name: n for name, n in found["counters"].items() if n} or "none"
+        unknown = found["states"].get("UNKNOWN", 0)
+        cells = [found[name] for name in ("database", "server", "recipients", "kills", "opt_outs")]
+        lines.append("| " + " | ".join(f"{cell}" for cell in [*cells, unknown, bad]) + " |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=1000)
@@ -148,6 +160,7 @@ def main():
                 place = (Path(name), database, server, n_kills, n_customers)
                 results.append(kill_at_random(*place, seed=options.seed + i))
             print(json.dumps(results[-1]), flush=True)  # noqa: T201
+    print(table(results))  # noqa: T201
     if options.results:
         Path(options.results).write_text(json.dumps(results, indent=1) + "\n")
 

@@ -75,6 +75,7 @@ people_st = st.sampled_from(PEOPLE)
 campaign_st = st.sampled_from(sorted(CAMPAIGNS))
 sender_st = st.integers(0, 2)
 outcome_st = st.sampled_from(["taken", "taken", "taken", "later", "refused", "lost", "echo lost"])
+outcomes_st = st.lists(outcome_st, min_size=9, max_size=9)
 
 
 def frame_of(*ids, **columns):
@@ -166,9 +167,10 @@ class Machine(RuleBasedStateMachine):
 
     # What people do
 
-    @initialize(ids=st.sets(people_st, min_size=2))
+    @initialize(ids=st.sets(people_st, min_size=3))
     def start(self, ids):
-        self.plan("spring", ids, 1.0)
+        for profit, name in enumerate(CAMPAIGNS):
+            self.plan(name, ids, profit)
 
     @rule(name=campaign_st, ids=st.sets(people_st, min_size=1), profit=st.sampled_from([0, 1, 2]))
     def plan(self, name, ids, profit):
@@ -243,73 +245,95 @@ class Machine(RuleBasedStateMachine):
         cancel_campaign(self.ledger, name, "ann")
         self.cancelled.add(name)
 
+    @precondition(lambda self: State.UNKNOWN in self.states().values())
     @rule(data=st.data())
     def decide(self, data):
         """A person looks into the sink, and is right."""
         unknown = sorted(key for key, state in self.states().items() if state == State.UNKNOWN)
-        if unknown:
-            key = data.draw(st.sampled_from(unknown))
-            resolve(self.ledger, key, key in self.sink, "ann")
+        key = data.draw(st.sampled_from(unknown))
+        resolve(self.ledger, key, key in self.sink, "ann")
 
     # What senders do
 
-    @rule(who=sender_st, name=campaign_st, n=st.integers(1, 4))
-    def claim(self, who, name, n):
-        claims, _ = claim_messages(
-            self.ledger, f"s{who}", name, CAMPAIGNS[name], find_denials, self.now, n
-        )
-        assert not claims or name not in self.paused | self.cancelled
-        self.claims[who] += claims
+    @precondition(lambda self: self.open_messages())
+    @rule(who=sender_st, n=st.integers(1, 4), names=st.sets(campaign_st, min_size=1))
+    def claim(self, who, n, names):
+        for name in sorted(names):
+            claims, _ = claim_messages(
+                self.ledger, f"s{who}", name, CAMPAIGNS[name], find_denials, self.now, n
+            )
+            assert not claims or name not in self.paused | self.cancelled
+            self.claims[who] += claims
 
+    @precondition(lambda self: self.open_messages())
+    @rule(who=sender_st, names=st.sets(campaign_st, min_size=1), outcomes=outcomes_st)
+    def claim_and_send(self, who, names, outcomes):
+        self.claim(who, 3, names)
+        if self.claims[who] or self.begun[who]:
+            self.send(who, outcomes)
+
+    @precondition(lambda self: any(self.claims.values()))
     @rule(who=sender_st)
     def begin(self, who):
         """Begin, and be held up before the channel is touched."""
+        who = self.one_with(self.claims, who)
         self.begun[who] += begin_attempts(self.ledger, self.claims[who], "memory", self.now)
         self.claims[who] = []
 
-    @rule(who=sender_st, outcomes=st.lists(outcome_st, min_size=8, max_size=8))
+    @precondition(lambda self: any(self.claims.values()) or any(self.begun.values()))
+    @rule(who=sender_st, outcomes=outcomes_st)
     def send(self, who, outcomes):
         """Begin, hand over, and write down how it ended, all in one go."""
-        self.begin(who)
-        endings = self.hand_over(who, outcomes)
-        finish_attempts(self.ledger, endings)
+        who = self.one_with({k: self.claims[k] + self.begun[k] for k in self.claims}, who)
+        claims, self.claims[who] = self.claims[who], []
+        self.begun[who] += begin_attempts(self.ledger, claims, "memory", self.now)
+        finish_attempts(self.ledger, self.hand_over(who, outcomes))
 
-    @rule(who=sender_st, outcomes=st.lists(outcome_st, min_size=8, max_size=8))
+    @precondition(lambda self: any(self.begun.values()))
+    @rule(who=sender_st, outcomes=outcomes_st)
     def send_and_begin_next(self, who, outcomes):
+        who = self.one_with(self.begun, who)
         endings = self.hand_over(who, outcomes)
         _, begun = turn_over(self.ledger, endings, self.claims[who], "memory", self.now)
         self.begun[who], self.claims[who] = begun, []
 
-    @rule(who=sender_st, outcomes=st.lists(outcome_st, min_size=8, max_size=8), n=st.integers(0, 3))
+    @precondition(lambda self: any(self.claims.values()) or any(self.begun.values()))
+    @rule(who=sender_st, outcomes=outcomes_st, n=st.integers(0, 3))
     def kill_while_sending(self, who, outcomes, n):
         """Some are handed over; then the process is gone, and its knowledge with it."""
-        self.begin(who)
+        who = self.one_with({k: self.claims[k] + self.begun[k] for k in self.claims}, who)
+        self.begun[who] += begin_attempts(self.ledger, self.claims[who], "memory", self.now)
         self.begun[who] = self.begun[who][:n]
         self.hand_over(who, outcomes)
         self.kill(who)
 
+    @precondition(lambda self: any(self.claims.values()) or any(self.begun.values()))
     @rule(who=sender_st)
     def kill(self, who):
         self.claims[who], self.begun[who] = [], []
 
+    @precondition(lambda self: any(self.claims.values()))
     @rule(who=sender_st)
     def cannot_be_made(self, who):
-        fail_untried(
-            self.ledger, {row: "address not valid" for row in self.claims[who][:1]}, self.now
-        )
+        who = self.one_with(self.claims, who)
+        reasons = {row: "address not valid" for row in self.claims[who][:1]}
+        fail_untried(self.ledger, reasons, self.now)
         self.claims[who] = self.claims[who][1:]
 
-    @rule(name=campaign_st)
-    def restart(self, name):
-        recover(self.ledger, name, CAMPAIGNS[name])
+    @rule()
+    def restart(self):
+        for name, channel in CAMPAIGNS.items():
+            recover(self.ledger, name, channel)
 
-    @rule(
-        minutes=st.sampled_from([1, 3, 60, 60, 600, 1440, 7 * 1440, 7 * 1440 + 1, -60, -1440]),
-    )
+    @rule(minutes=st.sampled_from([1, 3, 60, 600, 1440, 7 * 1440, 7 * 1440 + 1, -60, -1440]))
     def jump(self, minutes):
         """The clock jumps; whoever holds a message begun before is past its lease, and stops."""
         self.now += dt.timedelta(minutes=minutes)
         self.begun = {who: [] for who in self.begun}
+
+    def one_with(self, held, who):
+        """Take another sender if this one has nothing to do."""
+        return next(k for k in (who, *held) if held[k])
 
     def hand_over(self, who, outcomes):
         """Let the world answer; what it took is in the sink whether or not we get to know."""
@@ -385,8 +409,7 @@ class Machine(RuleBasedStateMachine):
 
     def drain(self):
         """Start anew, resume everything, and let time pass: all comes to an end."""
-        for who in self.claims:
-            self.kill(who)
+        self.claims, self.begun = {k: [] for k in range(3)}, {k: [] for k in range(3)}
         for name in sorted(self.paused - self.cancelled):
             resume_campaign(self.ledger, name, "ann")
         for _ in range(60):
