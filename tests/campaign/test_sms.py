@@ -19,7 +19,9 @@ from src.campaign.sms import (
 )
 from tests.campaign.check_cases import build
 
-BASIC = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
 BASIC += "ÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 EXTENDED = "\f^{}\\[~]|€"
 OUTSIDE = "çÇ`ï“茶满减🎉👩‍👩‍👧𝒳\ud83d\udc00\ue000\x00\x1b\u00a0"

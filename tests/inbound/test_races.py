@@ -74,7 +74,8 @@ def race(tmp_path, n_races):
             racers.is_over = True
             for one in running:
                 one.result()
-        begun = [(recipient, event["at"])
+        begun = [
+            (recipient, event["at"])
             for event in sink.events("data")
             for recipient in event["recipients"]
         ]
