@@ -1,4 +1,4 @@
-"""Bodies of requests: read up to a bound, and forms in both encodings a mailbox provider may use."""
+"""Bodies of requests: read up to a bound, and forms in both encodings that providers use."""
 
 from collections.abc import AsyncIterator
 from email import policy

@@ -19,6 +19,7 @@ from src.ledger.retries import RetryRules, read_rules
 from src.ledger.senders import sending
 from src.ledger.states import Message, State
 from src.ledger.store import Ledger
+from src.send.breaker import Breaker, note_refusals
 from src.send.channels import PLAIN, Channel, Envelope, Outcome, Verdict, hand_over
 from src.send.clock import Clock
 from src.send.compose import ComposeError, Content, Letterhead, build_letterhead, compose
@@ -145,6 +146,7 @@ class _Pass:
         self.waiting: dict[str, _Waiting] = {}
         self.ended: dict[Message, Ending] = {}
         self.states: Counter = Counter()
+        self.breaker = Breaker(route.ledger, names[0])
 
     def deliver_all(self) -> None:
         """Settle what others left, then send until nothing is left that may go now."""
@@ -205,6 +207,8 @@ class _Pass:
     def _claim(self) -> bool:
         """Claim the next messages; False once there are none."""
         route = self.route
+        if not self.breaker.check():
+            return False
         claims, denied = claim_messages(
             route.ledger, self.sender, *self.names, find_denials, route.clock(), self.n_rows
         )
@@ -251,6 +255,7 @@ class _Pass:
             route.ledger, ended, claims, route.channel.name, moment, seconds
         )
         self._count(Counter(ended[row].state for row in finished))
+        note_refusals(route.ledger, {row: ended[row] for row in finished})
         self.ended = {}
         return begun
 

@@ -8,7 +8,20 @@ __all__ = ["judge_reply", "judge_status"]
 
 _ENHANCED = re.compile(r"(?<![\d.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _PLAIN = re.compile(r"(?<![\d.])([45]\d\d)(?![\d.])")
-_SOFT_FIVE = {(2, 2), (2, 3), (2, 4), (3, 1), (3, 2), (3, 4), (4, 1), (4, 2), (4, 4), (4, 5)}
+_SOFT_FIVE = {
+    (2, 2),
+    (2, 3),
+    (2, 4),
+    (3, 1),
+    (3, 2),
+    (3, 4),
+    (4, 1),
+    (4, 2),
+    (4, 4),
+    (4, 5),
+    (4, 6),
+    (4, 7),
+}
 """Permanent by their first digit, and yet of a day: full, too big, not reached."""
 _HARD_PLAIN = {"550", "551", "553"}
 _REFUSAL = re.compile(r"(5\d\d) ?([\d.]*) at (RCPT|DATA|body|final dot)")

@@ -52,12 +52,29 @@ class Browser:
 
     def open(self, page: Path, width: int, is_dark: bool = False) -> None:
         """Load a page at a width, in light or dark colors; what was seen before is forgotten."""
+        self.visit(page.resolve().as_uri(), width, is_dark)
+
+    def visit(self, address: str, width: int, is_dark: bool = False) -> None:
+        """Load an address, as `open` does a page."""
         self._events = []
         self._resize(width, 900)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self._tab("Emulation.setEmulatedMedia", features=[scheme])
-        self._tab("Page.navigate", url=page.resolve().as_uri())
+        self._tab("Page.navigate", url=address)
         self._wait_for("Page.loadEventFired")
+
+    def press(self, key: str, is_leaving: bool = False) -> None:
+        """Press a key as a hand does; if it leaves the page, wait for the next."""
+        if is_leaving:
+            self._events = []
+        codes = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}
+        code, text = codes[key]
+        told = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code}
+        kind = "keyDown" if text else "rawKeyDown"
+        self._tab("Input.dispatchKeyEvent", type=kind, text=text, **told)
+        self._tab("Input.dispatchKeyEvent", type="keyUp", **told)
+        if is_leaving:
+            self._wait_for("Page.loadEventFired")
 
     def run(self, script: str) -> object:
         """Value of a script in the page."""
