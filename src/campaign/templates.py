@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 import json
 from pathlib import Path
 import time
@@ -35,6 +36,9 @@ MAX_OUTPUT_CHARS = 102_000
 MAX_RENDER_SECONDS = 2.0
 MAX_LIST_ITEMS = 1000
 """Of a list among the values: with the length of templates it bounds what a loop may do."""
+
+_PIECES = 64
+"""Pieces of output between two looks at length and clock."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,10 @@ def render_payload(payload: Payload, values: Mapping[str, object]) -> str:
 def _fill(template: Template, values: Mapping[str, object]) -> str:
     pieces, length, until = [], 0, time.monotonic() + MAX_RENDER_SECONDS
     try:
-        for piece in template.generate(values):
-            pieces.append(piece)
-            length += len(piece)
+        stream = template.generate(values)
+        while some := list(islice(stream, _PIECES)):
+            pieces += some
+            length += sum(map(len, some))
             if length > MAX_OUTPUT_CHARS:
                 raise TemplateError(
                     f"Expected at most {MAX_OUTPUT_CHARS:,} characters from {template.name}, "
