@@ -24,8 +24,10 @@ _MAX_CHARS = 300
 _MARKER = re.compile(f"{_OPEN}([a-z_]{{1,40}}){_CLOSE}")
 _CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\xa0\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
-                    r"\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*")  # fmt: skip
+_BLANK = re.compile(
+    r"[\s\x00-\x1f\x7f-\xa0\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
+)
 """Signs that show nothing by themselves, whatever Unicode takes them for."""
 
 

@@ -1,6 +1,6 @@
 """Message templates: compiled once in the sandbox, filled many times."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 import json
@@ -145,10 +145,35 @@ def render_payload(payload: Payload, values: Mapping[str, object]) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
+class _Watched(list):
+    """A list that looks at the clock before each item: a loop that writes nothing ends, too."""
+
+    def __init__(self, items: list, until: float, name: str) -> None:
+        super().__init__(items)
+        self.until, self.name = until, name
+
+    def __iter__(self) -> Iterator:
+        for item in super().__iter__():
+            _check_time(self.until, self.name)
+            yield item
+
+
+def _check_time(until: float, name: str) -> None:
+    if time.monotonic() > until:
+        raise TemplateError(
+            f"Expected {name} to be filled within {MAX_RENDER_SECONDS:g} s, found it slower; make "
+            "it simpler."
+        )
+
+
 def _fill(template: Template, values: Mapping[str, object]) -> str:
     pieces, length, until = [], 0, time.monotonic() + MAX_RENDER_SECONDS
+    watched = {
+        name: _Watched(value, until, template.name) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
     try:
-        stream = template.generate(values)
+        stream = template.generate(watched)
         while some := list(islice(stream, _PIECES)):
             pieces += some
             length += sum(map(len, some))
@@ -157,11 +182,7 @@ def _fill(template: Template, values: Mapping[str, object]) -> str:
                     f"Expected at most {MAX_OUTPUT_CHARS:,} characters from {template.name}, "
                     "found more; shorten the template or its values."
                 )
-            if time.monotonic() > until:
-                raise TemplateError(
-                    f"Expected {template.name} to be filled within {MAX_RENDER_SECONDS:g} s, found "
-                    "it slower; make it simpler."
-                )
+            _check_time(until, template.name)
     except UndefinedError as error:
         raise TemplateError(
             f"Expected a value for the field {str(error)!r} in {template.name}, found none; fill "

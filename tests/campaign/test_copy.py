@@ -108,11 +108,11 @@ FAILURES = {
     "list of numbers": (saying({"variants": [1, 2]}), "not in the form"),
     "no variants": (saying({"variants": []}), "not in the form"),
     "numbers as words": (saying({"variants": [{"subject": 1, "preheader": 2}]}), "not in the form"),
-    "very long words": (saying({"variants": [{"subject": "x" * 301, "preheader": "y"}]}), "not in the form"),
+    "very long words": (saying({"variants": [{"subject": "x" * 301}]}), "not in the form"),
     "429": (model_server.status(429), "answered 429"),
     "500": (model_server.status(500, b"\x00" * 10), "answered 500"),
-    "401 that repeats the key": (model_server.status(401, f'{{"error": "{SECRET}"}}'.encode()), "answered 401"),
-    "redirect": (model_server.status(307, b"", Location="http://127.0.0.1:9/elsewhere"), "answered 307|broke off"),
+    "key repeated": (model_server.status(401, json.dumps({"error": SECRET}).encode()), "answered 401"),
+    "redirect": (model_server.status(307, b"", Location="http://127.0.0.1:9/"), "answered 307"),
 }  # fmt: skip
 
 
