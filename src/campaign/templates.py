@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 import json
 from pathlib import Path
 import time
@@ -35,6 +36,9 @@ MAX_OUTPUT_CHARS = 102_000
 MAX_RENDER_SECONDS = 2.0
 MAX_LIST_ITEMS = 1000
 """Of a list among the values: with the length of templates it bounds what a loop may do."""
+
+_PIECES = 64
+"""Pieces of output between two looks at length and clock."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +173,10 @@ def _fill(template: Template, values: Mapping[str, object]) -> str:
         for name, value in values.items()
     }
     try:
-        for piece in template.generate(watched):
-            pieces.append(piece)
-            length += len(piece)
+        stream = template.generate(watched)
+        while some := list(islice(stream, _PIECES)):
+            pieces += some
+            length += sum(map(len, some))
             if length > MAX_OUTPUT_CHARS:
                 raise TemplateError(
                     f"Expected at most {MAX_OUTPUT_CHARS:,} characters from {template.name}, "

@@ -147,10 +147,9 @@ def test_new_replaces_nothing_unasked(tmp_path):
 
 
 def test_check_shows_place_expected_and_found_and_fails(file):
-    text = FILE.read_text().replace(
-        "template: basket_offer",
-        'template: basket_offer\n    variants:\n      bold:\n        slots: {subject: "Save $50 now"}',
-    )
+    bold = 'variants:\n      bold:\n        slots: {subject: "Save $50 now"}'
+    old = "template: basket_offer"
+    text = FILE.read_text().replace(old, f"{old}\n    {bold}")
     file.write_text(text)
     result = run("check", file)
     assert result.exit_code == 1
