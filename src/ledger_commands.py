@@ -1,10 +1,11 @@
-"""The commands that keep the ledger: `campanile audit`, `consent`, `suppression` and `vault`."""
+"""The commands that keep the ledger: `campanile audit`, `consent`, `suppression`, `vault`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from src.campaign_commands import campaign_app
 from src.message_commands import existing, tell_import
 
 __all__ = ["add_ledger_commands"]
@@ -21,6 +22,7 @@ _Run = Annotated[str, typer.Option("--run", metavar="RUN_ID", help="Name below r
 def add_ledger_commands(app: typer.Typer) -> None:
     """Put the commands of this module into the whole."""
     for name, part in (
+        ("campaign", campaign_app),
         ("audit", audit_app),
         ("consent", consent_app),
         ("suppression", suppression_app),

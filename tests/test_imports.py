@@ -36,7 +36,7 @@ LAYERS = (
     ("rehearsal",),
     ("kernels", "run_record", "report"),
     ("pipeline", "source_commands", "tag_commands", "run_ledger"),
-    ("message_commands", "campaign_commands"),
+    ("message_commands", "campaign_commands", "campaign_file_commands"),
     ("ledger_commands",),
     ("cli",),
 )

@@ -19,6 +19,7 @@ __all__ = [
     "CampaignState",
     "cancel_campaign",
     "change_campaign",
+    "change_limits",
     "count_planned",
     "is_finished",
     "lock_campaign",
@@ -74,7 +75,7 @@ def register_campaign(connection: Connection, campaign_id: str, now: dt.datetime
             n_messages=0,
             approval_above=APPROVAL_ABOVE,
             spent_micro=0,
-            max_attempts=50,
+            max_attempts=100,
             first_seconds=900.0,
             multiplier=3.0,
             cap_seconds=14_400.0,
@@ -162,11 +163,31 @@ def set_limits(
     actor : str, default ""
         Who sets it; empty: the account that runs this.
     """
-    if approval_above < 0:
+    limits = _limits(expires_at, budget_value, approval_above)
+    change_campaign(ledger, campaign_id, actor, **limits)
+
+
+def change_limits(
+    ledger: Ledger,
+    campaign_id: str,
+    expires_at: dt.datetime | None = None,
+    budget_value: float | None = None,
+    approval_above: int | None = None,
+    actor: str = "",
+) -> None:
+    """Set some limits of a campaign, as `set_limits` does; what is None stays as it is."""
+    limits = _limits(expires_at, budget_value, approval_above)
+    given = {name: value for name, value in limits.items() if value is not None}
+    change_campaign(ledger, campaign_id, actor, **given)
+
+
+def _limits(
+    expires_at: dt.datetime | None, budget_value: float | None, approval_above: int | None
+) -> dict[str, object]:
+    if approval_above is not None and approval_above < 0:
         raise ParameterError(f"Expected approval_above of at least 0, found {approval_above}.")
     budget = to_micro(budget_value)
-    limits = {"expires_at": expires_at, "budget_micro": budget, "approval_above": approval_above}
-    change_campaign(ledger, campaign_id, actor, **limits)
+    return {"expires_at": expires_at, "budget_micro": budget, "approval_above": approval_above}
 
 
 def pause_campaign(ledger: Ledger, campaign_id: str, actor: str = "") -> int:

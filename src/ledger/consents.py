@@ -1,19 +1,20 @@
 """Consent as a list of events, and who may be contacted."""
 
 from collections.abc import Sequence
+import datetime as dt
 import hashlib
 import json
 import logging
 
 import pandas as pd
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from src.ledger.people import lock_people
 from src.ledger.schema import consents
 from src.ledger.store import Ledger, chunks, rows_of
 from src.ledger.suppressions import find_suppressed, read_tokens, take_back
 
-__all__ = ["contact_denials", "contactable", "record_consents"]
+__all__ = ["contact_denials", "contactable", "record_consents", "withdraw_consent"]
 
 _CONSENT = (
     "customer_id",
@@ -67,6 +68,48 @@ def record_consents(ledger: Ledger, events: pd.DataFrame) -> int:
     n_new = ledger.transact(append)
     logger.info("record_consents: %d given, %d new", len(rows), n_new)
     return n_new
+
+
+def withdraw_consent(
+    ledger: Ledger,
+    customer_id: str,
+    channel: str,
+    purpose: str,
+    source: str,
+    wording: str,
+    proof: str = "",
+) -> dt.datetime:
+    """Take a refusal that is being said now, whatever the clock shows.
+
+    An agreement may carry a later time than now: another machine's clock was ahead, or this
+    one was put back. The refusal is then dated like it, and of two at one moment the refusal
+    counts.
+
+    Returns
+    -------
+    datetime
+        The time it is dated with.
+    """
+    latest = select(func.max(consents.c.recorded_at)).where(
+        consents.c.customer_id == customer_id,
+        consents.c.channel == channel,
+        consents.c.purpose == purpose,
+    )
+    row = {"customer_id": customer_id, "channel": channel, "purpose": purpose}
+    row |= {"is_granted": False, "source": source, "wording": wording, "proof": proof}
+
+    def refuse(connection: Connection) -> dt.datetime:
+        lock_people(connection, [customer_id])
+        now = ledger.now()
+        said_at = max(now, connection.scalar(latest) or now)
+        new = row | {"recorded_at": said_at}
+        key = _consent_id(new)
+        if not _known_consents(connection, [key]):
+            connection.execute(insert(consents), [{"consent_id": key} | new])
+        take_back(connection, [(customer_id, channel)], now)
+        return said_at
+
+    return ledger.transact(refuse)
 
 
 def contactable(

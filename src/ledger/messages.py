@@ -15,7 +15,7 @@ from src.ledger.campaigns import count_planned, to_micro
 from src.ledger.schema import contents, messages
 from src.ledger.seals import check_seals
 from src.ledger.states import State
-from src.ledger.store import Ledger, check_columns, chunks, insert_many, rows_of
+from src.ledger.store import Ledger, check_columns, chunks, insert_many, rows_of, wide_cache
 
 __all__ = ["NOT_SENT_ACTIONS", "message_key", "plan_messages"]
 
@@ -87,20 +87,23 @@ def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketi
     check_seals(planned)
 
     def plan(connection: Connection) -> int:
-        n_new = 0
-        for piece in _pieces(planned):
-            rows = _rows(piece)
-            _check_assigned(connection, rows)
-            known = _known_hashes(connection, [row["message_key"] for row in rows])
-            _check_unchanged(known, rows)
-            fresh = [row for row in rows if row["message_key"] not in known]
-            _insert(connection, fresh, purpose, ledger.now())
-            n_new += len(fresh)
-        return n_new
+        with wide_cache(connection):
+            pieces = _pieces(planned)
+            return sum(_plan_piece(connection, piece, purpose, ledger.now()) for piece in pieces)
 
     n_new = ledger.transact(plan)
     logger.info("plan_messages: %d given, %d new", len(planned), n_new)
     return n_new
+
+
+def _plan_piece(connection: Connection, piece: pd.DataFrame, purpose: str, now: dt.datetime) -> int:
+    rows = _rows(piece)
+    _check_assigned(connection, rows)
+    known = _known_hashes(connection, [row["message_key"] for row in rows])
+    _check_unchanged(known, rows)
+    fresh = [row for row in rows if row["message_key"] not in known]
+    _insert(connection, fresh, purpose, now)
+    return len(fresh)
 
 
 def _pieces(planned: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -24,7 +24,7 @@ class RetryRules:
 
     Parameters
     ----------
-    max_attempts : int, default 50
+    max_attempts : int, default 100
         A message not taken in so many attempts is FAILED.
     first_seconds : float, default 900
         Shortest wait.
@@ -42,7 +42,7 @@ class RetryRules:
         senders try every hour for ever.
     """
 
-    max_attempts: int = 50
+    max_attempts: int = 100
     first_seconds: float = 900.0
     multiplier: float = 3.0
     cap_seconds: float = 4 * _HOUR

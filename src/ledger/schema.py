@@ -204,7 +204,14 @@ Index(
     messages.c.expected_profit_value.desc(),
     messages.c.message_key,
 )
-Index("ix_messages_due", messages.c.campaign_id, messages.c.channel, messages.c.next_at)
+Index(
+    "ix_messages_due",
+    messages.c.campaign_id,
+    messages.c.channel,
+    messages.c.next_at,
+    sqlite_where=messages.c.next_at.is_not(None),
+    postgresql_where=messages.c.next_at.is_not(None),
+)
 
 attempts = Table(
     "attempts",

@@ -1,9 +1,10 @@
 """Opening the ledger: one database file in the run, or a server by URL."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 import datetime as dt
+from operator import itemgetter
 import os
 from pathlib import Path
 import random
@@ -26,11 +27,13 @@ __all__ = [
     "open_ledger",
     "rows_of",
     "utc_now",
+    "wide_cache",
 ]
 
 _ENVIRONMENT_PREFIX = "env:"
 _BUSY_SECONDS = 60
 _CHUNK_ROWS = 500
+_WIDE_CACHE = -262_144  # kibibytes
 _MYSQL = ("mysql", "mariadb")
 _LOST_RACES = {"40P01", "40001", 1205, 1213, 1020}
 """Deadlock, serialization, lock wait: codes after which the same work may simply be done again."""
@@ -168,8 +171,18 @@ def _code(error: DBAPIError) -> object:
 def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict]:
     """Take the named columns of a frame as plain rows, with None for what is missing."""
     check_columns(frame, columns)
-    taken = frame[list(columns)].astype(object)
-    return taken.where(taken.notna(), None).to_dict("records")
+    return [dict(zip(columns, row, strict=True)) for row in _tuples(frame, columns)]
+
+
+def _tuples(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple]:
+    """Go through rows as plain Python values, column by column, which is several times faster."""
+    values = []
+    for name in columns:
+        plain = frame[name].tolist()
+        if (missing := frame[name].isna().to_numpy()).any():
+            plain = [None if gap else v for v, gap in zip(plain, missing, strict=True)]
+        values.append(plain)
+    return zip(*values, strict=True)
 
 
 def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -190,22 +203,62 @@ def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def insert_many(connection: Connection, table: Table, rows: list[dict]) -> None:
     """Insert many rows of the same columns, on each database by its fastest way."""
-    if connection.dialect.name != "postgresql" or len(rows) < _CHUNK_ROWS:
-        for piece in chunks(rows):
-            connection.execute(insert(table), piece)
+    if len(rows) < _CHUNK_ROWS:
+        connection.execute(insert(table), rows)
         return
     names = list(rows[0])
-    process = {
-        name: found
-        for name in names
-        if (found := table.c[name].type.bind_processor(connection.dialect))
-    }
-    text = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"  # names of our own schema
+    pick, processes = itemgetter(*names), _processes(connection, table, names)
+    plain = map(pick, rows)
+    if processes:
+        plain = (_processed(row, processes) for row in plain)
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table.name, names, plain)
+        return
+    dialect = connection.dialect
+    compiled = insert(table).compile(dialect=dialect, column_keys=names)
+    in_order = itemgetter(*(names.index(name) for name in compiled.positiontup))
+    connection.exec_driver_sql(str(compiled), [in_order(row) for row in plain])
+
+
+def _processes(
+    connection: Connection, table: Table, names: Sequence[str]
+) -> list[tuple[int, Callable[[object], object]]]:
+    """Give the places whose values the database takes in another form."""
+    types = (table.c[name].type for name in names)
+    found = [
+        kind.dialect_impl(connection.dialect).bind_processor(connection.dialect) for kind in types
+    ]
+    return [(place, process) for place, process in enumerate(found) if process]
+
+
+def _processed(row: tuple, processes: list[tuple[int, Callable[[object], object]]]) -> list:
+    values = list(row)
+    for place, process in processes:
+        values[place] = process(values[place])
+    return values
+
+
+def _copy(
+    connection: Connection, table: str, names: Sequence[str], rows: Iterable[Sequence]
+) -> None:
+    text = f"COPY {table} ({', '.join(names)}) FROM STDIN"  # names of our own schema
     with connection.connection.cursor() as cursor, cursor.copy(text) as copy:
         for row in rows:
-            copy.write_row(
-                [process[name](row[name]) if name in process else row[name] for name in names]
-            )
+            copy.write_row(row)
+
+
+@contextmanager
+def wide_cache(connection: Connection) -> Iterator[None]:
+    """Give SQLite more memory for a while: keys come in no order, so pages are met again."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    (before,) = connection.exec_driver_sql("PRAGMA cache_size").one()
+    connection.exec_driver_sql(f"PRAGMA cache_size = {_WIDE_CACHE}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size = {before}")
 
 
 def chunks(items: Sequence) -> Iterator[Sequence]:

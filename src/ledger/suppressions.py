@@ -7,14 +7,14 @@ import re
 import time
 
 import pandas as pd
-from sqlalchemy import Connection, bindparam, func, insert, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from src.errors import SchemaError
 from src.ledger.history import move
 from src.ledger.people import lock_people
 from src.ledger.schema import messages, people, suppressions
 from src.ledger.states import Message, State
-from src.ledger.store import Ledger, chunks, rows_of
+from src.ledger.store import Ledger, chunks, insert_many, rows_of
 from src.ledger.tokens import person_tokens
 
 __all__ = [
@@ -132,7 +132,7 @@ def add_entries(
             for why, at in [entries[token, channel]]
         ]
         if fresh:
-            connection.execute(insert(suppressions), fresh)
+            insert_many(connection, suppressions, fresh)
         n_new += len(fresh)
     sharing = _sharing(connection, entries)
     lock_people(connection, [customer_id for customer_id, _ in sharing])

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 import yaml
 
-from src import campaign_commands
+from src import campaign_file_commands as commands
 from src.campaign.copy import Candidate
 from src.campaign.copy_approval import approve_file, is_approved
 from src.campaign.copy_file import add_variants
@@ -95,17 +95,17 @@ def test_new_asks_on_a_terminal(tmp_path, monkeypatch):
         def isatty():
             return True
 
-    monkeypatch.setattr(campaign_commands.sys, "stdin", Terminal)
+    monkeypatch.setattr(commands.sys, "stdin", Terminal)
     asked = []
     monkeypatch.setattr(
-        campaign_commands.typer,
+        commands.typer,
         "prompt",
         lambda question, default=None: (
             asked.append(question) or (default if default not in (None, "") else "Spring")
         ),
     )
     path = tmp_path / "a.yaml"
-    campaign_commands.new(
+    commands.new(
         output=path,
         **dict.fromkeys(("goal", "channel", "language", "amount", "benefit", "margin"), None),
         name="spring",

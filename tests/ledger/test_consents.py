@@ -5,6 +5,7 @@ import pytest
 
 from src.errors import SchemaError
 from src.ledger import contactable, record_consents, record_people, suppress
+from src.ledger.consents import withdraw_consent
 from src.ledger.queue import begin_attempts, claim_messages
 from src.ledger.senders import sending
 
@@ -120,3 +121,18 @@ def test_a_refusal_takes_a_claim_back(planned, people_frame, consent_frame, refu
             suppress(planned, wish("c9"))
         begun = begin_attempts(planned, claims, "memory", T0)
     assert sorted(row.customer_id for row in begun) == ["c1", "c3"]
+
+
+@pytest.mark.parametrize("ahead_hours", [-1, 1])
+def test_a_refusal_said_now_counts_whatever_the_clocks_show(
+    ledger, people_frame, consent_frame, ahead_hours
+):
+    record_people(ledger, people_frame("c1"))
+    agreed_at = pd.Timestamp(ledger.now()) + pd.Timedelta(hours=ahead_hours)
+    record_consents(ledger, consent_frame("c1", recorded_at=agreed_at))
+    said_at = withdraw_consent(ledger, "c1", "email", "marketing", "link", "No.")
+    assert said_at >= agreed_at
+    assert reasons(ledger, "c1") == ["consent withdrawn"]
+    later = said_at + pd.Timedelta(seconds=1)
+    record_consents(ledger, consent_frame("c1", recorded_at=later))
+    assert reasons(ledger, "c1") == [""]

@@ -84,7 +84,14 @@ def _extend_messages() -> None:
     best_first = sa.text("expected_profit_value DESC")
     columns = ["campaign_id", "channel", "state", best_first, "message_key"]
     op.create_index("ix_messages_queue", "messages", columns)
-    op.create_index("ix_messages_due", "messages", ["campaign_id", "channel", "next_at"])
+    is_waiting = sa.text("next_at IS NOT NULL")
+    op.create_index(
+        "ix_messages_due",
+        "messages",
+        ["campaign_id", "channel", "next_at"],
+        sqlite_where=is_waiting,
+        postgresql_where=is_waiting,
+    )
 
 
 def _free_transitions() -> None:
