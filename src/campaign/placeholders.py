@@ -82,7 +82,10 @@ def is_blank(value: object) -> bool:
     >>> is_blank(None), is_blank("\u200b "), is_blank("\u3164"), is_blank("0")
     (True, True, True, False)
     """
-    return value is None or bool(_BLANK.fullmatch(str(value)))
+    if value is None:
+        return True
+    text = str(value)
+    return not (text.isascii() and text[:1].isalnum()) and bool(_BLANK.fullmatch(text))
 
 
 def fill(text: str, values: Mapping[str, str], is_html: bool) -> str:

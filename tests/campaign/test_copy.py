@@ -38,6 +38,7 @@ pytest.importorskip("openai", reason="the extra llm is not installed; run make l
 SECRET = "sk-not-to-be-seen-anywhere"
 SETTING = Setting("2017-09-30")
 ACTION = "five_dollars"
+YOURS = "Yours through {{ valid_day }}, on one order."
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,11 @@ def test_a_good_answer_gives_candidates_with_their_source(plan, brief, tmp_path)
     assert not report.notes
     source = report.accepted[-1].source
     assert source == {
-        "model": "stub-1", "seed": 7, "temperature": 0.7,
+        "model": "stub-1",
+        "seed": 7,
+        "temperature": 0.7,
         "prompt_sha256": prompt_sha256(brief, settings(server.url)),
-    }  # fmt: skip
+    }
     assert path == "/v1/chat/completions"
     assert headers["authorization"] == f"Bearer {SECRET}"
     assert (body["model"], body["seed"], body["temperature"]) == ("stub-1", 7, 0.7)
@@ -111,9 +114,9 @@ FAILURES = {
     "very long words": (saying({"variants": [{"subject": "x" * 301}]}), "not in the form"),
     "429": (model_server.status(429), "answered 429"),
     "500": (model_server.status(500, b"\x00" * 10), "answered 500"),
-    "key repeated": (model_server.status(401, json.dumps({"error": SECRET}).encode()), "answered 401"),
+    "key repeated": (model_server.status(401, SECRET.encode()), "answered 401"),
     "redirect": (model_server.status(307, b"", Location="http://127.0.0.1:9/"), "answered 307"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("behave", "told"), FAILURES.values(), ids=FAILURES.keys())
@@ -143,28 +146,36 @@ def test_with_the_server_down_the_campaign_goes_on(plan, brief, tmp_path):
 
 
 BAD_WORDS = {
-    "wrong price": ("Save $50 on your order", "Yours through {{ valid_day }}, on one order.", "numbers"),
-    "wrong percentage": ("90% off for you", "Yours through {{ valid_day }}, on one order.", "numbers"),
-    "wrong day": ("{{ offer_headline }} until November 1", "On one order, as you like it.", "dates"),
-    "invented benefit": ("{{ offer_headline }} and free shipping", "Through {{ valid_day }}, on one order.", "benefits"),
-    "invented code": ("{{ offer_headline }} with code SAVE99", "Through {{ valid_day }}, on one order.", "coupon"),
-    "false scarcity": ("Only 3 left: {{ offer_headline }}", "Through {{ valid_day }}, on one order.", "stock"),
+    "wrong price": ("Save $50 on your order", YOURS, "numbers"),
+    "wrong percentage": ("90% off for you", YOURS, "numbers"),
+    "wrong day": (
+        "{{ offer_headline }} until November 1",
+        "On one order, as you like it.",
+        "dates",
+    ),
+    "invented benefit": ("{{ offer_headline }} and free shipping", YOURS, "benefits"),
+    "invented code": ("{{ offer_headline }} with code SAVE99", YOURS, "coupon"),
+    "false scarcity": ("Only 3 left: {{ offer_headline }}", YOURS, "stock"),
     "Chinese": ("给您的专属优惠活动开始了", "有效期至本月底，欢迎光临本店选购", "language"),
-    "Spanish": ("Para ti y para tu familia: las ofertas", "Una oferta para su compra en las tiendas.", "language"),
-    "a link": ("Go to evil.example now", "Through {{ valid_day }}, on one order.", "links"),
-    "markup": ("<b>Bold</b> news for you", "Through {{ valid_day }}, on one order.", "markup_as_text"),
-    "a broken sign": ("caf\ufffd for you", "Through {{ valid_day }}, on one order.", "garbled"),
-    "banned": ("Clinically proven tea", "Through {{ valid_day }}, on one order.", "banned_words"),
-    "much too long": ("x" * 120, "Through {{ valid_day }}, on one order.", "length"),
-    "code of a template": ("{{ lipsum() }}", "Through {{ valid_day }}, on one order.", "Expected only merge fields"),
-    "an unknown field": ("For {{ last_name }}", "Through {{ valid_day }}, on one order.", "unknown field"),
-    "an empty field": ("Code {{ coupon_code }}", "Through {{ valid_day }}, on one order.", "coupon_code"),
-    "an include": ("{% include '/etc/passwd' %}", "Through {{ valid_day }}, on one order.", "Expected"),
-    "a slot": ("[[terms]]", "Through {{ valid_day }}, on one order.", "left_over"),
-    "a person": ("For jane@example.org", "Through {{ valid_day }}, on one order.", "personal_data"),
-    "a hidden sign": ("For\u202eyou", "Through {{ valid_day }}, on one order.", "Expected lines"),
-    "nothing": ("", "Through {{ valid_day }}, on one order.", "subject_present"),
-}  # fmt: skip
+    "Spanish": (
+        "Para ti y para tu familia: las ofertas",
+        "Una oferta para su compra en las tiendas.",
+        "language",
+    ),
+    "a link": ("Go to evil.example now", YOURS, "links"),
+    "markup": ("<b>Bold</b> news for you", YOURS, "markup_as_text"),
+    "a broken sign": ("caf\ufffd for you", YOURS, "garbled"),
+    "banned": ("Clinically proven tea", YOURS, "banned_words"),
+    "much too long": ("x" * 120, YOURS, "length"),
+    "code of a template": ("{{ lipsum() }}", YOURS, "Expected only merge fields"),
+    "an unknown field": ("For {{ last_name }}", YOURS, "unknown field"),
+    "an empty field": ("Code {{ coupon_code }}", YOURS, "coupon_code"),
+    "an include": ("{% include '/etc/passwd' %}", YOURS, "Expected"),
+    "a slot": ("[[terms]]", YOURS, "left_over"),
+    "a person": ("For jane@example.org", YOURS, "personal_data"),
+    "a hidden sign": ("For\u202eyou", YOURS, "Expected lines"),
+    "nothing": ("", YOURS, "subject_present"),
+}
 
 
 @pytest.mark.parametrize(("subject", "preheader", "why"), BAD_WORDS.values(), ids=BAD_WORDS.keys())
@@ -239,8 +250,13 @@ def test_a_server_elsewhere_needs_a_key(brief, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("tags", "tone"),
-    [([], "warm"), (["bargain_hunter"], "direct"), (["lapsed_regular"], "gentle"), (["newcomer", "x"], "welcoming")],
-)  # fmt: skip
+    [
+        ([], "warm"),
+        (["bargain_hunter"], "direct"),
+        (["lapsed_regular"], "gentle"),
+        (["newcomer", "x"], "welcoming"),
+    ],
+)
 def test_tone_and_length_come_from_the_tags(tags, tone):
     found = choose_tone(tags)
     assert found.tone == tone
