@@ -31,13 +31,6 @@ from tests.reliability.canaries import Scanner
 
 N_PEOPLE = 1_000
 VARIABLES = ("SMTP_PASSWORD", "SMS_TOKEN", "PUSH", "HOOK", "DKIM_KEY", "IMAP_PASSWORD")
-    "SMTP_PASSWORD",
-    "SMS_TOKEN",
-    "PUSH_SECRET",
-    "HOOK_SECRET",
-    "DKIM_KEY",
-    "IMAP_PASSWORD",
-)
 DELIVERED = ("outbox/maildir",)
 
 
