@@ -32,6 +32,7 @@ from src.ledger.audit import append_audit, audited
 from src.ledger.imports import import_suppressions
 from src.ledger.queue import Ending, claim_messages, finish_attempts, turn_over
 from src.ledger.schema import assignments
+from src.ledger.seals import content_sha256, seal
 from src.ledger.senders import sending
 from src.ledger.states import State
 from src.ledger.store import insert_many
@@ -72,10 +73,12 @@ def ids(n: int) -> list[str]:
 def planned(n: int, customer_ids: list[str]) -> pd.DataFrame:
     text = "Dear ⟦first_name⟧, this is for you. " + "x" * 600
     bodies = [f"{text}{k % 500}" for k in range(n)]  # as many contents as products
-    hashes = [hashlib.sha256(body.encode()).hexdigest() for body in bodies[:500]]
+    hashes = [content_sha256("For you", body, body) for body in bodies[:500]]
+    keys = [message_key("spring", 1, key, "email") for key in customer_ids]
     return pd.DataFrame(
         {
-            "message_key": [message_key("spring", 1, key, "email") for key in customer_ids],
+            "message_key": keys,
+            "seal": [seal(key, "coupon", hashes[k % 500]) for k, key in enumerate(keys)],
             "campaign_id": "spring",
             "step": 1,
             "customer_id": customer_ids,

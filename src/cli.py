@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 import typer
 
 from src.campaign_commands import campaign_app
+from src.campaign_file_commands import add_campaign_file_commands
 from src.errors import ConfigurationError, MarketingError
 from src.inbound_commands import add_inbound_commands
 from src.ledger_commands import add_ledger_commands
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+add_campaign_file_commands(campaign_app)
 app.add_typer(campaign_app, name="campaign", no_args_is_help=True)
 app.add_typer(source_app, name="source", no_args_is_help=True)
 app.add_typer(tag_app, name="tags", no_args_is_help=True)

@@ -30,8 +30,8 @@ __all__ = [
     "TextProvider",
     "Tone",
     "choose_tone",
-    "judge",
     "make_brief",
+    "make_judge",
     "with_words",
     "write_copy",
 ]
@@ -233,33 +233,47 @@ def write_copy(
     return CopyReport(brief, tuple(judged), tuple(notes))
 
 
-def judge(
-    candidate: Candidate,
-    campaign: Campaign,
-    brief: Brief,
-    setting: Setting,
-    folder: Path = TEMPLATES_PATH,
-) -> tuple[str, ...]:
-    """Find the reasons against a candidate: its words are put in place, rendered and checked.
+def make_judge(
+    campaign: Campaign, brief: Brief, setting: Setting, folder: Path = TEMPLATES_PATH
+) -> Callable[[Candidate], tuple[str, ...]]:
+    """Give what finds the reasons against a candidate: its words in place, rendered and checked.
 
     Every check is run on messages to invented customers, so that words in a template's sandbox
     are judged with what fills them; faults that the action has without them do not count.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign file.
+    brief : Brief
+        What was asked for.
+    setting : Setting
+        What 06 would be given.
+    folder : Path, default `params/templates`
+        Where the templates lie.
     """
-    missing = sorted(set(candidate.words) ^ set(brief.slots))
-    if missing:
-        return (f"words for {list(brief.slots)} were asked for, {missing} are missing or too many",)
-    try:
-        tried = with_words(campaign, brief.action, candidate.words)
-        found = try_campaign(tried, setting, folder).errors
-        known = try_campaign(with_words(campaign, brief.action, {}), setting, folder).errors
-    except (TemplateError, ParameterError) as error:
-        return (str(error),)
-    keys = ["check", "place", "found"]
-    old = set(known[keys].itertuples(index=False, name=None))
-    new = dict.fromkeys(
-        row for row in found[keys].itertuples(index=False, name=None) if row not in old
-    )
-    return tuple(f"{check}: {told!r} in {place}" for check, place, told in new)[:_MAX_REASONS]
+    known = _faults_with({}, campaign, brief, setting, folder)
+
+    def judge(candidate: Candidate) -> tuple[str, ...]:
+        missing = sorted(set(candidate.words) ^ set(brief.slots))
+        if missing:
+            return (f"{list(brief.slots)} were asked for; missing or too many: {missing}",)
+        try:
+            found = _faults_with(candidate.words, campaign, brief, setting, folder)
+        except (TemplateError, ParameterError) as error:
+            return (str(error),)
+        new = [row for row in found if row not in known]
+        return tuple(f"{check}: {told!r} in {place}" for check, place, told in new)[:_MAX_REASONS]
+
+    return judge
+
+
+def _faults_with(
+    words: Mapping[str, str], campaign: Campaign, brief: Brief, setting: Setting, folder: Path
+) -> dict[tuple[str, str, str], None]:
+    tried = with_words(campaign, brief.action, words)
+    found = try_campaign(tried, setting, folder).errors[["check", "place", "found"]]
+    return dict.fromkeys(found.itertuples(index=False, name=None))
 
 
 def with_words(campaign: Campaign, action: str, words: Mapping[str, str]) -> Campaign:

@@ -53,11 +53,11 @@ class Offer:
 
     @property
     def promises(self) -> tuple[str, ...]:
-        """What the message has to say word for word, beside the code; without a gift, nothing."""
+        """What the message has to say word for word; without a gift, nothing."""
         if self.is_empty:
             return ()
         day = format_date(self.valid_until, self.language)
-        stated = (self.headline, self.limit, self.minimum, day)
+        stated = (self.headline, self.limit, self.minimum, day, self.coupon_code)
         return tuple(promise for promise in stated if promise)
 
 

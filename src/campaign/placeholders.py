@@ -6,7 +6,15 @@ import re
 
 from src.errors import TemplateError
 
-__all__ = ["PERSONAL_FIELDS", "fill", "find_markers", "marker", "plain", "without_markers"]
+__all__ = [
+    "PERSONAL_FIELDS",
+    "fill",
+    "find_markers",
+    "is_blank",
+    "marker",
+    "plain",
+    "without_markers",
+]
 
 PERSONAL_FIELDS = ("first_name", "unsubscribe_url")
 
@@ -15,7 +23,12 @@ _ADDRESS = re.compile(r"https?://\S+")
 _MAX_CHARS = 300
 _MARKER = re.compile(f"{_OPEN}([a-z_]{{1,40}}){_CLOSE}")
 _CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
-_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_BLANK = re.compile(
+    r"[\s\x00-\x1f\x7f-\xa0\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
+)
+"""Signs that show nothing by themselves, whatever Unicode takes them for."""
 
 
 def marker(field: str) -> str:
@@ -59,6 +72,20 @@ def plain(value: object) -> str:
 def _one_line(value: object) -> str:
     text = without_markers(value) if isinstance(value, str) else ""
     return _INVISIBLE.sub("", _CONTROL.sub(" ", text)).strip()
+
+
+def is_blank(value: object) -> bool:
+    r"""Say whether a value shows nothing: missing, spaces, or signs that nobody sees.
+
+    Examples
+    --------
+    >>> is_blank(None), is_blank("\u200b "), is_blank("\u3164"), is_blank("0")
+    (True, True, True, False)
+    """
+    if value is None:
+        return True
+    text = str(value)
+    return not (text.isascii() and text[:1].isalnum()) and bool(_BLANK.fullmatch(text))
 
 
 def fill(text: str, values: Mapping[str, str], is_html: bool) -> str:
@@ -109,7 +136,7 @@ def _ready(field: str, values: Mapping[str, str], is_html: bool) -> str:
             "mend the template."
         )
     value = _one_line(values.get(field))
-    if not value:
+    if is_blank(value):
         raise TemplateError(
             f"Expected a value for the personal field {field!r}, found none; "
             "add it to the person or let the sender give a neutral one."

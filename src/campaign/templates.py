@@ -1,7 +1,8 @@
 """Message templates: compiled once in the sandbox, filled many times."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 import json
 from pathlib import Path
 import time
@@ -9,6 +10,7 @@ import time
 from jinja2 import Template
 from jinja2.exceptions import SecurityError, UndefinedError
 
+from src.campaign.placeholders import is_blank
 from src.campaign.sandbox import MERGE_FIELDS, compile_template, make_environment
 from src.campaign.sources import PartSources
 from src.decide.catalogue import Campaign
@@ -34,6 +36,9 @@ MAX_OUTPUT_CHARS = 102_000
 MAX_RENDER_SECONDS = 2.0
 MAX_LIST_ITEMS = 1000
 """Of a list among the values: with the length of templates it bounds what a loop may do."""
+
+_PIECES = 64
+"""Pieces of output between two looks at length and clock."""
 
 
 @dataclass(frozen=True)
@@ -140,22 +145,44 @@ def render_payload(payload: Payload, values: Mapping[str, object]) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
+class _Watched(list):
+    """A list that looks at the clock before each item: a loop that writes nothing ends, too."""
+
+    def __init__(self, items: list, until: float, name: str) -> None:
+        super().__init__(items)
+        self.until, self.name = until, name
+
+    def __iter__(self) -> Iterator:
+        for item in super().__iter__():
+            _check_time(self.until, self.name)
+            yield item
+
+
+def _check_time(until: float, name: str) -> None:
+    if time.monotonic() > until:
+        raise TemplateError(
+            f"Expected {name} to be filled within {MAX_RENDER_SECONDS:g} s, found it slower; make "
+            "it simpler."
+        )
+
+
 def _fill(template: Template, values: Mapping[str, object]) -> str:
     pieces, length, until = [], 0, time.monotonic() + MAX_RENDER_SECONDS
+    watched = {
+        name: _Watched(value, until, template.name) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
     try:
-        for piece in template.generate(values):
-            pieces.append(piece)
-            length += len(piece)
+        stream = template.generate(watched)
+        while some := list(islice(stream, _PIECES)):
+            pieces += some
+            length += sum(map(len, some))
             if length > MAX_OUTPUT_CHARS:
                 raise TemplateError(
                     f"Expected at most {MAX_OUTPUT_CHARS:,} characters from {template.name}, "
                     "found more; shorten the template or its values."
                 )
-            if time.monotonic() > until:
-                raise TemplateError(
-                    f"Expected {template.name} to be filled within {MAX_RENDER_SECONDS:g} s, found "
-                    "it slower; make it simpler."
-                )
+            _check_time(until, template.name)
     except UndefinedError as error:
         raise TemplateError(
             f"Expected a value for the field {str(error)!r} in {template.name}, found none; fill "
@@ -177,6 +204,6 @@ def _without_empty(values: Mapping[str, object]) -> dict[str, object]:
                     f"Expected at most {MAX_LIST_ITEMS:,} items in {name}, found {len(value):,}."
                 )
             kept[name] = [_without_empty(item) for item in value]
-        elif value is not None and str(value).strip():
+        elif not is_blank(value):
             kept[name] = value
     return kept

@@ -66,6 +66,7 @@ def name_withheld(
     wording : Wording
         Names of products.
     """
+    products = products[products["product_id"].isin(withheld["product_id"])]
     has_kind = products["product_type"].notna() | products["category"].notna()
     kinds = products["product_type"].where(has_kind, products["product_name"])
     names = {

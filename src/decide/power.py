@@ -26,6 +26,7 @@ __all__ = [
 
 LEVEL = 0.95
 POWER = 0.80
+_N_BANDS = 10
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Spread:
         What is left of the deviation once the window before explains its part.
     explained_share : float
         That part: squared correlation of the two windows, 0-1.
-    residual : array of shape (n_customers,)
-        What the window before leaves of each customer's profit, around its mean.
+    expected_square : array of shape (n_customers,)
+        Squared deviation to be expected of each customer in the window to come, given what they
+        spent in the last one.
     """
 
     n_customers: int
@@ -51,7 +53,7 @@ class Spread:
     std_value: float
     residual_std_value: float
     explained_share: float
-    residual: np.ndarray = field(repr=False, compare=False)
+    expected_square: np.ndarray = field(repr=False, compare=False)
 
 
 def measure_spread(outcome: np.ndarray, covariate: np.ndarray) -> Spread:
@@ -74,14 +76,32 @@ def measure_spread(outcome: np.ndarray, covariate: np.ndarray) -> Spread:
     n = len(outcome)
     if n < 3:
         mean = float(outcome.mean()) if n else np.nan
-        return Spread(n, mean, np.nan, np.nan, 0.0, np.zeros(n))
+        return Spread(n, mean, np.nan, np.nan, 0.0, np.ones(n))
     std = float(outcome.std(ddof=1))
     explained, left = 0.0, outcome - outcome.mean()
     if std > 0 and covariate.std() > 0:
         explained = float(np.corrcoef(outcome, covariate)[0, 1] ** 2)
         before = covariate - covariate.mean()
         left = left - before * (before @ left) / (before @ before)
-    return Spread(n, float(outcome.mean()), std, std * np.sqrt(1 - explained), explained, left)
+    squares = _expected_squares(outcome, covariate, left)
+    return Spread(n, float(outcome.mean()), std, std * np.sqrt(1 - explained), explained, squares)
+
+
+def _expected_squares(
+    outcome: np.ndarray, covariate: np.ndarray, residual: np.ndarray
+) -> np.ndarray:
+    """Square of the residual by place in the window before, read off at each one's place now.
+
+    Who spends much scatters much. A customer's own residual cannot stand for that: who had a good
+    last window is contacted more often because of it, and will not have the same one again.
+    """
+    before, now = (stats.rankdata(values) / len(values) for values in (covariate, outcome))
+    band = np.ceil(before * _N_BANDS).astype(int)
+    size = np.bincount(band, minlength=_N_BANDS + 1)
+    filled = size > 0
+    place = np.bincount(band, before, _N_BANDS + 1)[filled] / size[filled]
+    square = np.bincount(band, residual**2, _N_BANDS + 1)[filled] / size[filled]
+    return np.interp(now, place, square)
 
 
 def past_spread(
@@ -104,54 +124,56 @@ def past_spread(
     return measure_spread(outcome.to_numpy() * scale, covariate.to_numpy() * scale)
 
 
-def treated_factor(p_control: np.ndarray, residual: np.ndarray | None = None) -> float:
+def treated_factor(p_control: np.ndarray, expected_square: np.ndarray | None = None) -> float:
     r"""Variance of the planned effect on the treated, per unit of outcome variance.
 
-    .. math:: \frac{\sum_i (1-p_i)\, e_i^2 + \sum_i (1-p_i)^2 e_i^2 / p_i}
-              {(\sum_i (1-p_i))^2\; \overline{e^2}},\qquad
-              e_i = r_i - \frac{\sum_j (1-p_j)\, r_j}{\sum_j (1-p_j)}
+    .. math:: \frac{\sum_i (1-p_i)\, v_i + \sum_i (1-p_i)^2 v_i / p_i}
+              {(\sum_i (1-p_i))^2\; \bar v}
 
-    with :math:`p_i` the probability of control and :math:`r_i` what the window before leaves of
-    the outcome. Where customers of much value are contacted more often, their controls are few,
+    with :math:`p_i` the probability of control and :math:`v_i` the squared deviation expected of
+    the customer. Where customers of much value are contacted more often, their controls are few,
     weigh much and scatter widely: a formula that takes the spread for equal would promise too
-    much. With equal spread all :math:`e_i^2` are their mean, and it is
+    much. With equal spread all :math:`v_i` are their mean, and it is
     :math:`1/n_1 + 1/n_0` if :math:`p` is the same for all.
 
     Parameters
     ----------
     p_control : array of shape (n,), in (0, 1)
         Probability of control for each customer of the experiment.
-    residual : array of shape (n,), optional
+    expected_square : array of shape (n,), optional
         From `Spread`; else the spread is taken to be equal.
     """
     contacted = 1 - p_control
     n_treated = contacted.sum()
     if n_treated == 0:
         return np.nan
-    squared = np.ones(len(p_control))
-    if residual is not None and residual.std() > 0:
-        squared = (residual - (contacted @ residual) / n_treated) ** 2 / residual.var()
-    return float((contacted + contacted**2 / p_control) @ squared / n_treated**2)
+    square = _relative(expected_square, len(p_control))
+    return float((contacted + contacted**2 / p_control) @ square / n_treated**2)
+
+
+def _relative(expected_square: np.ndarray | None, n: int) -> np.ndarray:
+    """Squared deviations over their mean; 1 for all where there are none."""
+    if expected_square is None or not expected_square.mean() > 0:
+        return np.ones(n)
+    return expected_square / expected_square.mean()
 
 
 def realized_factor(
-    weight: np.ndarray, is_treated: np.ndarray, residual: np.ndarray | None = None
+    weight: np.ndarray, is_treated: np.ndarray, expected_square: np.ndarray | None = None
 ) -> float:
     r"""Variance of the effect with the weights drawn, per unit of outcome variance.
 
-    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2 e_i^2}{(\sum_{i \in a} w_i)^2\; \overline{e^2}}
+    .. math:: \sum_a \frac{\sum_{i \in a} w_i^2 v_i}{(\sum_{i \in a} w_i)^2\; \bar v}
 
-    with :math:`e_i` the residual around the arm's weighted mean, or the same for all without
-    residuals. NaN if an arm is empty.
+    with :math:`v_i` as in `treated_factor`. NaN if an arm is empty.
     """
-    parts = []
-    for arm in (is_treated, ~is_treated):
-        if not arm.any():
-            return np.nan
-        share, squared = weight[arm] / weight[arm].sum(), 1.0
-        if residual is not None and residual.std() > 0:
-            squared = (residual[arm] - share @ residual[arm]) ** 2 / residual.var()
-        parts.append((share**2 * squared).sum())
+    if is_treated.all() or not is_treated.any():
+        return np.nan
+    square = _relative(expected_square, len(weight))
+    parts = [
+        (weight[arm] ** 2 @ square[arm]) / weight[arm].sum() ** 2
+        for arm in (is_treated, ~is_treated)
+    ]
     return float(sum(parts))
 
 

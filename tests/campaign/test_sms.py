@@ -133,8 +133,14 @@ def test_way_out_is_told(text, language, expected):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("【茶店】您好", "茶店"), ("您好【茶店】", "茶店"), ("您好【茶店】再见", ""), ("【】您好", ""), ("[茶店]您好", "")],
-)  # fmt: skip
+    [
+        ("【茶店】您好", "茶店"),
+        ("您好【茶店】", "茶店"),
+        ("您好【茶店】再见", ""),
+        ("【】您好", ""),
+        ("[茶店]您好", ""),
+    ],
+)
 def test_signature_counts_only_at_an_end(text, name):
     assert find_signature(text) == name
 

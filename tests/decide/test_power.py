@@ -76,28 +76,33 @@ def test_share_of_a_mean_of_nothing_is_unknown():
 
 def test_spread_that_goes_with_the_probability_counts_where_it_is():
     # two customers contacted half of the time who scatter by 3, two more often who scatter by 1
-    p_control, residual = np.array([0.5, 0.5, 0.2, 0.2]), np.array([3.0, -3.0, 1.0, -1.0])
-    # contacted .5, .5, .8, .8 = 2.6; (.5 + .5) * 9 * 2 + (.8 + 3.2) * 1 * 2 = 26; variance 5
-    assert treated_factor(p_control, residual) == pytest.approx(26 / 2.6**2 / 5)
-    assert treated_factor(p_control, np.array([2.0, -2.0, 2.0, -2.0])) == pytest.approx(
-        treated_factor(p_control)
-    )
+    p_control, square = np.array([0.5, 0.5, 0.2, 0.2]), np.array([9.0, 9.0, 1.0, 1.0])
+    # contacted .5, .5, .8, .8 = 2.6; (.5 + .5) * 9 * 2 + (.8 + 3.2) * 1 * 2 = 26; mean 5
+    assert treated_factor(p_control, square) == pytest.approx(26 / 2.6**2 / 5)
+    assert treated_factor(p_control, np.full(4, 7.0)) == pytest.approx(treated_factor(p_control))
     assert treated_factor(p_control, np.zeros(4)) == treated_factor(p_control)
 
 
 def test_realized_spread_counts_where_the_weights_are():
     weight, is_treated = np.array([1.0, 1.0, 3.0, 1.0]), np.array([True, True, False, False])
-    residual = np.array([1.0, -1.0, 4.0, -4.0])
-    # treated: (1 + 1) / 4; control around (12 - 4) / 4 = 2: (9 * 4 + 36) / 16; variance 34 / 4
-    expected = (0.5 + 4.5) / 8.5
-    assert realized_factor(weight, is_treated, residual) == pytest.approx(expected)
+    # treated: (1 + 1) / 4; control: (9 * 4 + 2) / 16; mean of the squares 2
+    expected = (0.5 + 38 / 16) / 2
+    assert realized_factor(weight, is_treated, np.array([1.0, 1, 4, 2])) == pytest.approx(expected)
+    assert np.isnan(realized_factor(weight, np.ones(4, dtype=bool)))
 
 
-def test_residual_is_what_the_window_before_leaves():
-    outcome, before = np.array([1.0, 3.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0, 2.0])
-    spread = measure_spread(outcome, before)
-    assert spread.residual.std(ddof=1) == pytest.approx(spread.residual_std_value)
-    assert spread.residual @ (before - 1) == pytest.approx(0)
+def test_who_spends_much_is_expected_to_scatter_much():
+    rng = np.random.default_rng(1)
+    level = rng.gamma(1.0, 10.0, 20_000)  # spread in proportion to what is usually spent
+    before, now, later = level * rng.gamma(4.0, 0.25, (3, 20_000))
+    square = measure_spread(now, before).expected_square
+    slope = np.polyfit(now, later, 1)
+    found = (later - np.polyval(slope, now)) ** 2
+    thirds = np.argsort(np.argsort(now)) * 3 // len(now)
+    for third in range(3):
+        assert square[thirds == third].mean() == pytest.approx(
+            found[thirds == third].mean(), rel=0.15
+        )
 
 
 def test_factors_of_equal_probabilities_are_sizes():

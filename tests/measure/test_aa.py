@@ -75,7 +75,7 @@ def plan(seed: int) -> Planned:
     chosen = policy.choose_policy(estimates, PLAN, is_first, CONTROL_SHARE, LATER_RATIO, MIN_PSCORE)
     spread = power.past_spread(orders, ids, AS_OF, DAYS, PLAN.margin_share)
     p_control = chosen.probabilities["control"].to_numpy()
-    factor = power.treated_factor(p_control, spread.residual)
+    factor = power.treated_factor(p_control, spread.expected_square)
     return Planned(
         shop,
         eligible,

@@ -49,6 +49,7 @@ from src.ledger.store import Ledger
 from src.ledger.suppressions import wait_until_still
 from src.send.contact_policy import ContactPolicy, set_contact_policy
 from src.send.policy import find_denials
+from tests.ledger.sealing import sealed
 
 IS_FULL = os.environ.get("CAMPANILE_RELIABILITY") == "full"
 N_RUNS = int(os.environ.get("CAMPANILE_MACHINE_RUNS", "5000" if IS_FULL else "60"))
@@ -70,7 +71,7 @@ NOT_OUT = {State.FAILED, State.SUPPRESSED, State.CANCELLED, State.RESOLVED_NOT_S
            State.CLAIMED, State.DEFERRED}  # fmt: skip
 PERHAPS_OUT = {State.TRANSMITTING, State.UNKNOWN}
 OUT = {State.SENT, State.RESOLVED_SENT}
-CONTENT = {"step": 1, "subject": "s", "html": "h", "text": "t", "content_sha256": "0" * 64}
+CONTENT = {"step": 1, "subject": "s", "html": "h", "text": "t"}
 people_st = st.sampled_from(PEOPLE)
 campaign_st = st.sampled_from(sorted(CAMPAIGNS))
 sender_st = st.integers(0, 2)
@@ -179,7 +180,7 @@ class Machine(RuleBasedStateMachine):
         values = {"campaign_id": name, "channel": channel, "action": "coupon"} | CONTENT
         frame = frame_of(*sorted(ids), message_key=list(keys), **values)
         frame = frame.assign(expected_profit_value=float(profit), cost_value=0.01)
-        assert plan_messages(self.ledger, frame) == len(keys.keys() - self.planned.keys())
+        assert plan_messages(self.ledger, sealed(frame)) == len(keys.keys() - self.planned.keys())
         self.planned |= keys
 
     @precondition(lambda self: self.planned)
@@ -188,10 +189,10 @@ class Machine(RuleBasedStateMachine):
         """What is planned stays as it is."""
         key = data.draw(st.sampled_from(sorted(self.planned)))
         name, customer, channel = self.planned[key]
-        changed = CONTENT | {"subject": "other", "content_sha256": "1" * 64}
+        changed = CONTENT | {"subject": "other"}
         values = {"campaign_id": name, "channel": channel, "action": "coupon"} | changed
         with pytest.raises(LedgerError, match="start a new run"):
-            plan_messages(self.ledger, frame_of(customer, message_key=[key], **values))
+            plan_messages(self.ledger, sealed(frame_of(customer, message_key=[key], **values)))
 
     @rule(name=campaign_st, hours=st.integers(1, 400))
     def set_end(self, name, hours):
@@ -277,7 +278,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self, who):
         """Begin, and be held up before the channel is touched."""
         who = self.one_with(self.claims, who)
-        self.begun[who] += begin_attempts(self.ledger, self.claims[who], "memory", self.now)
+        self.begun[who] += self.begin_now(self.claims[who])
         self.claims[who] = []
 
     @precondition(lambda self: any(self.claims.values()) or any(self.begun.values()))
@@ -286,7 +287,7 @@ class Machine(RuleBasedStateMachine):
         """Begin, hand over, and write down how it ended, all in one go."""
         who = self.one_with({k: self.claims[k] + self.begun[k] for k in self.claims}, who)
         claims, self.claims[who] = self.claims[who], []
-        self.begun[who] += begin_attempts(self.ledger, claims, "memory", self.now)
+        self.begun[who] += self.begin_now(claims)
         finish_attempts(self.ledger, self.hand_over(who, outcomes))
 
     @precondition(lambda self: any(self.begun.values()))
@@ -295,6 +296,7 @@ class Machine(RuleBasedStateMachine):
         who = self.one_with(self.begun, who)
         endings = self.hand_over(who, outcomes)
         _, begun = turn_over(self.ledger, endings, self.claims[who], "memory", self.now)
+        self.look_at_begun(self.claims[who], begun)
         self.begun[who], self.claims[who] = begun, []
 
     @precondition(lambda self: any(self.claims.values()) or any(self.begun.values()))
@@ -302,7 +304,7 @@ class Machine(RuleBasedStateMachine):
     def kill_while_sending(self, who, outcomes, n):
         """Some are handed over; then the process is gone, and its knowledge with it."""
         who = self.one_with({k: self.claims[k] + self.begun[k] for k in self.claims}, who)
-        self.begun[who] += begin_attempts(self.ledger, self.claims[who], "memory", self.now)
+        self.begun[who] += self.begin_now(self.claims[who])
         self.begun[who] = self.begun[who][:n]
         self.hand_over(who, outcomes)
         self.kill(who)
@@ -330,6 +332,55 @@ class Machine(RuleBasedStateMachine):
         """The clock jumps; whoever holds a message begun before is past its lease, and stops."""
         self.now += dt.timedelta(minutes=minutes)
         self.begun = {who: [] for who in self.begun}
+
+    @precondition(lambda self: self.open_messages())
+    @rule(
+        who=sender_st,
+        names=st.sets(campaign_st, min_size=1),
+        what=st.sampled_from(["no", "bounce", "erase", "pause", "call off", "lease", "overtaken"]),
+        outcomes=outcomes_st,
+        data=st.data(),
+    )
+    def claim_then_something_then_send(self, who, names, what, outcomes, data):
+        """What happens between the claim and its attempt is what claims are for."""
+        self.claim(who, 3, names)
+        if not self.claims[who]:
+            return
+        row = data.draw(st.sampled_from(self.claims[who]))
+        self.interfere(what, row, (who + 1) % 3, data.draw(st.booleans()))
+        self.send(who, outcomes)
+
+    def interfere(self, what, row, other, is_jump):
+        if what == "no":
+            self.unsubscribe(row.customer_id, row.channel)
+        elif what in ("bounce", "erase"):
+            getattr(self, what)(row.customer_id)
+        elif what == "pause" and row.campaign_id not in self.cancelled:
+            self.paused.add(row.campaign_id)
+            pause_campaign(self.ledger, row.campaign_id, "ann")
+        elif what == "call off" and not self.cancelled:
+            self.call_off(row.campaign_id)
+        elif what == "lease":
+            self.jump(3)
+        elif what == "overtaken":
+            if is_jump:
+                self.jump(3)
+            self.restart()
+            self.claim_and_send(other, set(CAMPAIGNS), ["taken"] * 9)
+
+    def begin_now(self, claims):
+        begun = begin_attempts(self.ledger, claims, "memory", self.now)
+        self.look_at_begun(claims, begun)
+        return begun
+
+    def look_at_begun(self, claims, begun):
+        """Nothing begins that was stopped before, or was claimed too long ago."""
+        leases = {claim.message_key: claim.leased_until for claim in claims}
+        for row in begun:
+            if row.campaign_id in self.paused | self.cancelled:
+                self.faults.append(("PAUSED", row.campaign_id))
+            if leases[row.message_key] < self.now:
+                self.faults.append(("LEASE", row.campaign_id))
 
     def one_with(self, held, who):
         """Take another sender if this one has nothing to do."""
@@ -412,6 +463,7 @@ class Machine(RuleBasedStateMachine):
         self.claims, self.begun = {k: [] for k in range(3)}, {k: [] for k in range(3)}
         for name in sorted(self.paused - self.cancelled):
             resume_campaign(self.ledger, name, "ann")
+        self.paused.clear()
         for _ in range(60):
             open_ones = self.open_messages()
             if not open_ones:
@@ -427,7 +479,7 @@ class Machine(RuleBasedStateMachine):
         channel = CAMPAIGNS[name]
         recover(self.ledger, name, channel)
         claims, _ = claim_messages(self.ledger, "s0", name, channel, find_denials, self.now)
-        self.begun[0] = begin_attempts(self.ledger, claims, "memory", self.now)
+        self.begun[0] = self.begin_now(claims)
         finish_attempts(self.ledger, self.hand_over(0, ["taken"] * 8))
 
     def open_messages(self):
