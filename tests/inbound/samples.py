@@ -190,8 +190,8 @@ for name, words, kind in (
     (
         "qmail no mailbox",
         "Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I "
-        "wasn't able to deliver your message.\n\n<ann@example.com>:\nSorry, no mailbox here by that "
-        "name. (#5.1.1)\n",
+        "wasn't able to deliver your message.\n\n<ann@example.com>:\nSorry, no mailbox here by "
+        "that name. (#5.1.1)\n",
         HARD,
     ),
     (

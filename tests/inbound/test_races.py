@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from src.keys import read_key
-from src.ledger import open_ledger
+from src.ledger import open_ledger, set_limits
 from src.send import deliver
 from src.send.channels import SmtpChannel
 from src.send.links import LinkKind, make_token
@@ -48,6 +48,9 @@ class Racers:
                 else:
                     self.refused.append(answer.status_code)
 
+    def note(self, n_done):
+        self.n_done = n_done
+
     def _take(self):
         with self.lock:
             index, self.next = self.next, self.next + 1
@@ -58,20 +61,17 @@ def race(tmp_path, n_races):
     """Send to everybody while everybody opts out; gives the history and what was acknowledged."""
     with open_ledger(tmp_path) as ledger:
         plan = plan_campaign(ledger, n_races, is_refusing=lambda _: False)
+        set_limits(ledger, "spring", approval_above=n_races)
     with serving(tmp_path) as address, start_sink(tmp_path / "sink") as sink:
         racers = Racers(address, plan)
         with ThreadPoolExecutor(N_THREADS) as threads, open_ledger(tmp_path) as ledger:
             running = [threads.submit(racers.run) for _ in range(N_THREADS)]
             channel = SmtpChannel(smtp_settings(sink.port, n_connections=2))
-            deliver(
-                ledger,
-                channel,
-                CAMPAIGN,
-                CLOCK,
-                batch_rows=16,
-                on_progress=lambda n: setattr(racers, "n_done", n),
-            )
-            racers.is_over = True
+            settings = {"batch_rows": 16, "on_progress": racers.note}
+            try:
+                deliver(ledger, channel, CAMPAIGN, CLOCK, **settings)
+            finally:
+                racers.is_over = True
             for one in running:
                 one.result()
         begun = [

@@ -1,8 +1,8 @@
 """Real failures of other senders, each as a scenario, and as a change that brings it back.
 
 A scenario ends well on the program as it is. With its mutant, one function replaced by what the
-failing sender did, it must not. Those that concern bounces, mailboxes and the unsubscribe page
-(7, 8, 9, 17) and the restored copy (6) belong to the checks of those parts.
+failing sender did, it must not. The restored copy (6) belongs to the checks of that part; those
+of bounces, mailboxes and the unsubscribe page are in `inbound_failures`.
 """
 
 from collections import Counter
@@ -28,6 +28,7 @@ import src.send.outbox as outbox
 from src.send.throttle import Limits
 from tests.reliability import campaigns
 from tests.reliability.grounds import CLOCK, Ground
+from tests.reliability.inbound_failures import INBOUND
 from tests.reliability.points import Stop
 from tests.reliability.sinks import smtp_settings, start_sink
 
@@ -394,4 +395,4 @@ FAILURES = {
     18: Failure("kombu#337", redelivered_three_times, redelivers_when_time_is_up),
     19: Failure("Devlane#374", crash_between_sending_and_writing, redelivers_when_time_is_up),
     20: Failure("kpi#7435", ambiguous_drop, reconnects_and_sends_again),
-}
+} | {number: Failure(*parts) for number, parts in INBOUND.items()}
