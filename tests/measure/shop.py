@@ -55,12 +55,15 @@ class Shop:
 def make_shop(n_customers: int, seed: int) -> Shop:
     """Draw customers who differ in how often and how much they buy, both with a long tail.
 
-    Orders in a window are Poisson with a gamma-distributed rate of 3 (many have none), baskets
-    log-normal around a customer's own level: the largest spend a hundred times the median.
+    Orders in a window are Poisson with a gamma-distributed rate, baskets log-normal around a
+    customer's own level. Eight weeks are like those of the Complete Journey's households, whose
+    figures are in brackets: 9.6 baskets (9.6), spend with a deviation of 1.3 means (1.2), a
+    skewness of 2 to 3 (2.6), .75 to .80 of it explained by the weeks before (.73), and 13 % who
+    buy nothing (11 %).
     """
     rng = np.random.default_rng(seed)
-    rate = rng.gamma(0.8, 3.0 / 0.8, n_customers)
-    level = rng.lognormal(3.0, 0.7, n_customers)
+    rate = rng.gamma(0.8, 9.6 / 0.8, n_customers)
+    level = rng.lognormal(3.1, 0.35, n_customers)
     ids = pd.Series([f"{seed}-{i:05d}" for i in range(n_customers)])
     counts = rng.poisson(rate[:, None], (n_customers, 3))
     customer = np.repeat(np.tile(np.arange(n_customers), 3), counts.T.ravel())
@@ -68,7 +71,7 @@ def make_shop(n_customers: int, seed: int) -> Shop:
     seconds = rng.integers(0, DAYS * 86_400, len(customer))
     start = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(days=1 - DAYS)
     moments = start + pd.to_timedelta(window * DAYS * 86_400 + seconds, unit="s").as_unit("us")
-    value = level[customer] * rng.lognormal(0, 0.6, len(customer))
+    value = level[customer] * rng.lognormal(0, 0.8, len(customer))
     orders = pd.DataFrame(
         {
             "order_id": [f"{seed}-{i}" for i in range(len(customer))],

@@ -27,7 +27,7 @@ from tests.measure.shop import AS_OF, DAYS, PLAN, Shop, events_table, make_shop,
 
 logger = logging.getLogger(__name__)
 
-N_CUSTOMERS = 3_000
+N_CUSTOMERS = 1_500
 N_SHOPS = 50
 HOLDOUT_SHARE, CONTROL_SHARE, LATER_RATIO, MIN_PSCORE = 0.10, 0.34, 0.50, 0.05
 NOTHING_SENT = pd.DataFrame(columns=["action", "n_sent", "n_unsubscribed"])
