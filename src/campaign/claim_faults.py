@@ -102,19 +102,29 @@ def spam_words(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def withheld_products(message: Message) -> Iterator[tuple[str, str]]:
-    """Find products that this person returned or has just bought; milk is not milk chocolate."""
-    names = message.facts.withheld.get(message.customer_id, ())
+    """Find products that this person returned or has just bought; milk is not milk chocolate.
+
+    What the message lists counts by its name; other words only where a name has several, since
+    a campaign about tea may say tea to somebody who bought some.
+    """
+    withheld = message.facts.withheld.get(message.customer_id, ())
     listed = message.facts.names.get(message.customer_id, ())
-    others = [name for name in listed if name not in names]
+    names = [name for name in withheld if name in listed or _is_telling(name)]
+    others = [name for name in listed if name not in withheld]
     texts = {part: without_phrases(text, others) for part, text in message.parts.items()}
     return in_parts(texts, lambda text: [name for name in names if _names(text, name)])
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a name cannot be a mere word: several words, or four Chinese signs and more."""
+    return " " in name or len(name) >= 4 > sum(map(str.isascii, name))
 
 
 def _names(text: str, name: str) -> bool:
     """Whether a text names a product, as a whole word where the script has words."""
     edge = r"(?!\w)" if name[-1:].isascii() else ""
     start = r"(?<!\w)" if name[:1].isascii() else ""
-    return bool(name) and bool(re.search(start + re.escape(name) + edge, text, re.IGNORECASE))
+    return bool(re.search(start + re.escape(name) + edge, text, re.IGNORECASE))
 
 
 def no_products(message: Message) -> Iterator[tuple[str, str]]:

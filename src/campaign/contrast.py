@@ -1,6 +1,7 @@
 """Whether the words of an e-mail can be read on their ground, in light and in dark mode."""
 
 from functools import lru_cache
+from html import unescape
 import re
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from bs4.element import PreformattedString
 from PIL import ImageColor
 
+from src.campaign.placeholders import is_blank
 from src.campaign.stylesheets import styles_of
 from src.features.images.colors import contrast_ratio
 
@@ -49,26 +51,38 @@ def find_low_contrast(html: str) -> tuple[str, ...]:
     ----------
     .. W3C (2024). Web Content Accessibility Guidelines 2.2, 1.4.3 Contrast (Minimum).
     """
-    return _find(_skeleton(html))
+    skeleton, texts = _skeleton(html)
+    found = [
+        f"{_words(texts, place)[:30]!r}: {ratio:.1f} in {mode} mode, below {least}"
+        for place, ratio, mode, least in _find(skeleton)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
-def _skeleton(html: str) -> str:
-    """Cut the texts to a sign or so: messages of one template then look alike and are read once."""
-    page = _ADDRESS.sub(r'\1=""', html)
-    return _TEXT.sub(_short, page)
+def _skeleton(html: str) -> tuple[str, list[str]]:
+    """Put numbers in place of texts, so that messages of one template are read once."""
+    texts: list[str] = []
+
+    def number(found: re.Match) -> str:
+        if "{" in found[1]:  # a style sheet
+            return found[0]
+        if is_blank(unescape(found[1])):
+            return "><"
+        texts.append(found[1])
+        return f">{len(texts) - 1}<"
+
+    return _TEXT.sub(number, _ADDRESS.sub(r'\1=""', html)), texts
 
 
-def _short(found: re.Match) -> str:
-    text = found[1]
-    if "{" in text:  # a style sheet
-        return found[0]
-    return f">{text.split(maxsplit=1)[0][:6]}<" if text.strip() else "><"
+def _words(texts: list[str], place: str) -> str:
+    is_number = place.isdigit() and int(place) < len(texts)
+    return " ".join(unescape(texts[int(place)] if is_number else place).split())
 
 
 @lru_cache(maxsize=512)
-def _find(html: str) -> tuple[str, ...]:
+def _find(html: str) -> tuple[tuple[str, float, str, float], ...]:
     page = BeautifulSoup(html, "html.parser")
-    faults: dict[str, None] = {}
+    faults: dict[tuple[str, float, str, float], None] = {}
     for is_dark in (False, True):
         styles = styles_of(page, is_dark)
         _walk(page, _Look(), styles, "dark" if is_dark else "light", faults)
@@ -87,12 +101,11 @@ def _walk(
                 faults.update(dict.fromkeys(_faults(words, look, mode)))
 
 
-def _faults(words: str, look: _Look, mode: str) -> list[str]:
+def _faults(words: str, look: _Look, mode: str) -> list[tuple[str, float, str, float]]:
     is_large = look.pixels >= 24 or (look.is_bold and look.pixels >= 18.66)
     least = MIN_CONTRAST_LARGE if is_large else MIN_CONTRAST
     found = contrast_ratio(look.ink, look.ground)
-    told = f"{words[:30]!r}: {found:.1f} in {mode} mode, below {least}"
-    return [told] if round(found, 2) < least else []
+    return [(words, found, mode, least)] if round(found, 2) < least else []
 
 
 def _inherit(element: Tag, look: _Look, style: dict[str, str]) -> _Look:

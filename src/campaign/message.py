@@ -52,7 +52,7 @@ class Facts:
     withheld : mapping of str to sequence of str
         By customer: products that must not be offered, having been returned or just bought.
     names : mapping of str to sequence of str
-        By customer: the products and the department that a message may name.
+        By customer: the products that a message lists.
     """
 
     offers: Mapping[str, Offer]
@@ -185,7 +185,7 @@ def gather_facts(
         country=campaign.country or _COUNTRIES[campaign.language],
         overrides=campaign.overrides,
         withheld=withheld or {},
-        names={key: (*_shown(departments.get(key, "")), *names.get(key, ())) for key in phrases},
+        names=names,
     )
 
 

@@ -14,7 +14,7 @@ from src.decide.catalogue import Campaign, Override
 SHOP_URL = "https://shop.example.com/"
 TEA = {"name": "Green tea", "department": "tea", "initial": "G", "price": "$3"}
 TEA |= {"product_url": f"{SHOP_URL}p/1", "image_url": "https://img.example.com/tea.jpg"}
-WITHHELD = ("Kettle", "Chai", "茶壶", "Oat milk", "Tea set")
+WITHHELD = ("Iron kettle", "Milk", "紫砂茶壶", "Oat milk", "Tea set")
 OVERRIDES = (
     Override(word="首选", reason="the jury's own words", reviewer="Li Wei", evidence="Prize list 2023"),
     Override(word="顶级", reason="name of a district, no claim", reviewer="Li Wei"),
@@ -160,7 +160,7 @@ PLANTED = {
     "accessible": [mail(cut(' lang="en"')), mail("<table><tr><td>a</td></tr></table>"), mail("b>", "title>"), zh(cut(' lang="zh"')), mail('<table role="none"></table>'), mail('lang=""', 'lang="en"')],
     "contrast": [mail(P("#ffffff", "#ffffff", "")), mail(P("#888888", "#ffffff", "")), mail(P("#ff0000", "#00ff00", "")), mail(P("#777", "#fff", "font-size:23px")), mail(DARK("#000000", "#111111")), mail("<style>.y { color: #eee; }</style><p class='y' style='background:#fff'>faint</p>"), mail("<table role='presentation'><tr><td bgcolor='#000000'><p style='color:#222'>dark on dark</p></td></tr></table>")],
     "personal_data": [plain("Ask jane.doe@example.org"), mail("jane.doe@example.org"), subject("For jane@example.org"), sms("jane+x@mail.example.org"), push("body", "to jane@example.org"), zh("联系 li.wei@example.cn")],
-    "withheld": [mail("Kettle"), plain("* Chai (tea)"), zh("茶壶"), sms("Your oat milk"), push("body", "KETTLE for you"), subject("A tea set for you")],
+    "withheld": [mail("Iron kettle"), plain("* Tea set (tea)"), zh("紫砂茶壶"), sms("Your oat milk"), push("body", "IRON KETTLE for you"), subject("A tea set for you"), Case("kept back", "html", ""), Case("kept back zh", "html", "")],
     "subject_for_phones": [subject("a" * 61), subject("a" * 78), subject("茶" * 31), subject("⟦first_name⟧ " + "a" * 45), subject("For you and yours: something warm for the long evenings of fall")],
     "preheader": [mail("", 'Come back and save, through October 28.'), mail("x" * 141, "Come back and save, through October 28."), mail("Short", "Come back and save, through October 28."), zh("好", "回来看看，优惠有效期至10月28日。"), mail(lambda t: t.replace("display:none", "display:block"))],
     "shouting": [subject("HURRY, SAVE NOW"), mail("Now!!"), plain("Really?!"), push("title", "COME BACK TODAY"), sms("Wow!!!"), zh("快来！！"), plain("$$$")],
@@ -200,7 +200,7 @@ LOOK_ALIKES = {
     "accessible": [mail('<table role="presentation"></table>'), mail("<p>table</p>"), mail("<p lang='fr'>a</p>"), mail("<p title='title'>a</p>"), zh('<table role="presentation"></table>')],
     "contrast": [mail(P("#000", "#fff", "")), mail(P("#767676", "#ffffff", "")), mail(P("#949494", "#ffffff", "font-size:24px")), mail(P("#949494", "#ffffff", "font-size:19px;font-weight:700")), mail("<div style='display:none;color:#fff;background:#fff'>hidden</div>"), mail(DARK("#ffffff", "#111111")), mail("<p style='color:#fff;background-color:#fff'> </p>"), mail("<p aria-hidden='true' style='color:#fff;background-color:#fff'>·</p>")],
     "personal_data": [plain("Write to hello@shop.example.com."), mail("@campanile"), sms("a @ b"), push("title", "@you"), zh("邮箱 hello@shop.example.com")],
-    "withheld": [mail("Green tea"), plain("Chain of shops"), mail("Teaset".replace("set", "pot")), sms("Milk"), zh("茶叶"), mail("Kettles".replace("Kettles", "Kettledrum"))],
+    "withheld": [mail("Green tea"), plain("Iron kettles".replace("kettles", "kettledrum")), mail("Tea setting"), sms("Milk"), zh("茶壶"), mail("A kettle of iron"), Case("longer", "html", "")],
     "subject_for_phones": [subject("a" * 60), subject("茶" * 30), subject("⟦first_name⟧ " + "a" * 30), subject("Hi"), subject("x" * 79)],
     "preheader": [mail("x" * 20, "Come back and save, through October 28."), mail("x" * 139, "Come back and save, through October 28."), zh("茶" * 10, "回来看看，优惠有效期至10月28日。"), mail("a"), zh("茶")],
     "shouting": [subject("TEA for you and yours"), plain("Really? Yes!"), subject("NASA"), mail("$30"), zh("好！")],

@@ -1,5 +1,7 @@
 """For each check at least five violations that it finds, and five look-alikes that it passes."""
 
+from dataclasses import replace
+
 import pytest
 
 from src.campaign.checks import CHECKS, check_messages
@@ -22,6 +24,10 @@ def contexts():
     built = {name: build(*how) for name, how in CONTEXTS.items()}
     rows, facts = built["mail"]
     built["nobody"] = rows.assign(customer_id="c9"), facts
+    built["kept back"] = rows, replace(facts, withheld={"c1": ("Green tea",)})
+    built["longer"] = rows, replace(facts, withheld={"c1": ("Green", "tea", "Tea")})
+    rows, facts = built["mail zh"]
+    built["kept back zh"] = rows, replace(facts, withheld={"c1": ("绿茶",)})
     return built
 
 
