@@ -203,19 +203,19 @@ def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 def insert_many(connection: Connection, table: Table, rows: list[dict]) -> None:
     """Insert many rows of the same columns, on each database by its fastest way."""
-    if len(rows) < _CHUNK_ROWS:
-        connection.execute(insert(table), rows)
+    is_copied = connection.dialect.name == "postgresql"
+    if len(rows) < _CHUNK_ROWS or not (is_copied or connection.dialect.positional):
+        for piece in chunks(rows):  # MariaDB's driver makes one statement of each piece
+            connection.execute(insert(table), piece)
         return
     names = list(rows[0])
-    pick, processes = itemgetter(*names), _processes(connection, table, names)
-    plain = map(pick, rows)
-    if processes:
+    plain = map(itemgetter(*names), rows)
+    if processes := _processes(connection, table, names):
         plain = (_processed(row, processes) for row in plain)
-    if connection.dialect.name == "postgresql":
+    if is_copied:
         _copy(connection, table.name, names, plain)
         return
-    dialect = connection.dialect
-    compiled = insert(table).compile(dialect=dialect, column_keys=names)
+    compiled = insert(table).compile(dialect=connection.dialect, column_keys=names)
     in_order = itemgetter(*(names.index(name) for name in compiled.positiontup))
     connection.exec_driver_sql(str(compiled), [in_order(row) for row in plain])
 

@@ -5,6 +5,7 @@ import hmac
 
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from src.errors import LedgerError
 from src.ledger import count_states, message_key, plan_messages, record_assignments
@@ -60,3 +61,22 @@ def test_the_same_message_twice_in_one_frame_is_refused(planned, message_frame):
 
 def test_no_message_is_fine(planned, message_frame):
     assert plan_messages(planned, message_frame()) == 0
+
+
+def test_many_messages_are_planned_whole_on_every_database(ledger, assignment_frame, message_frame):
+    """More rows than go by single statements: each database takes them its own way."""
+    ids = [f"c{k:04d}" for k in range(1_203)]
+    record_assignments(ledger, assignment_frame(**dict.fromkeys(ids, "coupon")))
+    hashes = [f"{k % 700:064d}" for k in range(1_203)]
+    profits = [float(k % 5) for k in range(1_203)]
+    frame = message_frame(*ids, content=hashes, expected_profit_value=profits, cost_value=0.25)
+    assert plan_messages(ledger, frame) == 1_203
+    assert plan_messages(ledger, frame) == 0
+    with ledger.read() as connection:
+        query = text("SELECT customer_id, content_sha256, expected_profit_value, cost_micro,"
+                     " planned_at FROM messages ORDER BY customer_id")  # fmt: skip
+        rows = connection.execute(query).all()
+        assert connection.scalar(text("SELECT count(*) FROM contents")) == 700
+    assert [row[:3] for row in rows] == list(zip(ids, hashes, profits, strict=True))
+    assert {row[3] for row in rows} == {250_000}
+    assert len({str(row[4]) for row in rows}) == 1
