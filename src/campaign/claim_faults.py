@@ -102,9 +102,12 @@ def spam_words(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def withheld_products(message: Message) -> Iterator[tuple[str, str]]:
-    """Find products that this person returned or has just bought."""
+    """Find products that this person returned or has just bought; milk is not milk chocolate."""
     names = message.facts.withheld.get(message.customer_id, ())
-    return in_parts(message.parts, lambda text: [name for name in names if _names(text, name)])
+    listed = message.facts.names.get(message.customer_id, ())
+    others = [name for name in listed if name not in names]
+    texts = {part: without_phrases(text, others) for part, text in message.parts.items()}
+    return in_parts(texts, lambda text: [name for name in names if _names(text, name)])
 
 
 def _names(text: str, name: str) -> bool:

@@ -51,6 +51,8 @@ class Facts:
         Words that a person let through.
     withheld : mapping of str to sequence of str
         By customer: products that must not be offered, having been returned or just bought.
+    names : mapping of str to sequence of str
+        By customer: the products and the department that a message may name.
     """
 
     offers: Mapping[str, Offer]
@@ -66,6 +68,7 @@ class Facts:
     country: str = "us"
     overrides: Sequence[Override] = ()
     withheld: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ def gather_facts(
         shown = phrases.setdefault(customer_id, [])
         for product in listed:
             shown += product_phrases(product, campaign.language)
+    names = {key: [one["name"] for one in listed] for key, listed in products.items()}
     return Facts(
         offers=offers,
         postal_address=campaign.postal_address,
@@ -181,6 +185,7 @@ def gather_facts(
         country=campaign.country or _COUNTRIES[campaign.language],
         overrides=campaign.overrides,
         withheld=withheld or {},
+        names={key: (*_shown(departments.get(key, "")), *names.get(key, ())) for key in phrases},
     )
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from src.errors import ParameterError
 from src.features.families import read_catalogue
 from src.models.design import log_scaled
+from src.models.segment_names import name_segments
 from src.models.segment_stability import choose_way, compare_ways
 from src.models.segment_ways import Parting, Way, fit_partings, list_ways
-from src.models.segment_words import name_segments
 
 __all__ = [
     "LIFECYCLE",

@@ -1,5 +1,6 @@
 """Nobody is offered what they returned, or bought a moment ago."""
 
+from dataclasses import replace
 import datetime as dt
 
 import ibis
@@ -7,8 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from src.campaign.checks import check_messages
 from src.campaign.withheld import find_withheld, leave_out, name_withheld
 from src.campaign.wording import Wording
+from tests.campaign.check_cases import build
 
 
 def moments(*days):
@@ -72,3 +75,12 @@ def test_nothing_withheld_leaves_all():
     )
     assert name_withheld(empty, products, Wording()) == {}
     assert leave_out({"a": [{"name": "Mug"}]}, {}) == {"a": [{"name": "Mug"}]}
+
+
+@pytest.mark.parametrize(
+    ("kept_back", "n_faulty"), [("Green", 0), ("Green tea", 1)], ids=["part of another", "listed"]
+)
+def test_a_product_is_not_taken_for_another_whose_name_holds_its_own(kept_back, n_faulty):
+    messages, facts = build("en", "email")
+    summary, _ = check_messages(messages, replace(facts, withheld={"c1": (kept_back,)}))
+    assert summary.set_index("check").loc["withheld", "n_faulty"] == n_faulty

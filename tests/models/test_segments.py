@@ -5,12 +5,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from src.data.tables import TABLES
 from src.errors import ParameterError
-from src.models.segment_words import (
-    describe_segments,
-    describe_structure,
-    name_segments,
-    name_traits,
-)
+from src.models.segment_names import name_segments, name_traits
+from src.models.segment_words import describe_segments, describe_structure
 from src.models.segments import fit_segments, standardise, summarise_segments
 
 COLUMNS = ["recency_days", "n_orders_90", "monetary_value", "discount_share"]
