@@ -140,6 +140,7 @@ def test_a_whole_run_shows_nobody_and_no_secret(tmp_path, own_places, caplog):
             shutil.copy(path, work / f"copy-{path.name}")
         (work / "log.txt").write_text(caplog.text)
         hidden = [*own_places, *_keys()]
+        assert list((work / "mlruns").rglob("*.ipynb")), "MLflow was told"
         assert n_people >= N_PEOPLE
         assert len(own_places) + len(list(keys_path().glob("*.key"))) >= 12
         hits = Scanner([*words, *hidden]).scan(work, left_out=DELIVERED)
