@@ -11,6 +11,7 @@ import traceback
 from urllib.parse import quote
 
 from fastapi.testclient import TestClient
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -19,7 +20,7 @@ from src.inbound.app import Site, build_app
 from src.inbound.mailbox import MaildirMailbox, process_mailbox
 from src.keys import KEYS_VARIABLE, keys_path, read_key
 from src.ledger import open_ledger
-from src.ledger.people import Person, read_people, rotate_vault
+from src.ledger.people import Person, read_people, record_people, rotate_vault
 import src.ledger.vault as vault_module
 from src.pipeline import run
 from src.send import deliver, run_clock
@@ -46,12 +47,27 @@ def own_places(tmp_path, monkeypatch):
 
 
 def _words_of(ledger):
-    """Addresses and full names of everybody in the ledger."""
+    """Names, addresses and numbers of everybody in the ledger."""
     with ledger.read() as connection:
         ids = list(connection.scalars(sa.text("SELECT customer_id FROM people")))
         people = read_people(connection, ids).values()
-    names = {f"{one.first_name} {one.last_name}" for one in people if one.first_name}
-    return len(ids), {one.email for one in people if one.email} | names
+    fields = ("first_name", "last_name", "email", "phone")
+    return len(ids), {getattr(one, name) for one in people for name in fields} - {""}
+
+
+def _plant(ledger):
+    """Give all customers of the run new names and addresses, and add others up to a thousand."""
+    with ledger.read() as connection:
+        ids = list(connection.scalars(sa.text("SELECT customer_id FROM people")))
+    ids += [f"planted{n:04d}" for n in range(N_PEOPLE - len(ids))]
+    marks = [secrets.token_hex(5) for _ in ids]
+    frame = pd.DataFrame({"customer_id": ids, "first_name": [f"Zoë{mark}" for mark in marks]})
+    frame["last_name"] = [f"Müller{mark[::-1]}" for mark in marks]
+    frame["email"] = [f"{mark}@canary.example.com" for mark in marks]
+    record_people(ledger, frame.assign(phone=_PHONES[: len(ids)]))
+
+
+_PHONES = [f"+49151{20_000_000 + 7 * n}" for n in range(N_PEOPLE)]
 
 
 def _keys():
@@ -109,8 +125,10 @@ def _fail(ledger):
 def test_a_whole_run_shows_nobody_and_no_secret(tmp_path, own_places, caplog):
     caplog.set_level(logging.DEBUG)
     work = tmp_path / "work"
-    sets = [f"01_ingest.max_customers={N_PEOPLE}"]
-    folder = run("params/smoke.yaml", str(work / "run"), sets)
+    folder = run("params/smoke.yaml", str(work / "run"), first="01", last="01")
+    with open_ledger(folder) as ledger:
+        _plant(ledger)
+    run("params/smoke.yaml", str(work / "run"), first="02", last="08")
     with open_ledger(folder) as ledger:
         _use(ledger, work)
         n_people, words = _words_of(ledger)
@@ -122,6 +140,7 @@ def test_a_whole_run_shows_nobody_and_no_secret(tmp_path, own_places, caplog):
             shutil.copy(path, work / f"copy-{path.name}")
         (work / "log.txt").write_text(caplog.text)
         hidden = [*own_places, *_keys()]
+        assert list((work / "mlruns").rglob("*.ipynb")), "MLflow was told"
         assert n_people >= N_PEOPLE
         assert len(own_places) + len(list(keys_path().glob("*.key"))) >= 12
         hits = Scanner([*words, *hidden]).scan(work, left_out=DELIVERED)
