@@ -34,7 +34,7 @@ def prepare_order(
     run : Path
         Folder of a run that has finished 06_campaign.
     is_live : bool
-        To people; else into the run's Maildir.
+        To people; else into the run's outbox.
     rate : float, default inf
         Most messages a second.
     n_processes : int, default 1
@@ -63,7 +63,7 @@ def prepare_order(
     order = Order(
         run=run,
         campaign=campaign,
-        maildir=stage.folder("outbox/maildir"),
+        outbox=stage.folder("outbox"),
         mode="live" if is_live else "dry_run",
         clock="wall" if is_live else values["clock"],
         as_of_date=values["as_of_date"],
@@ -79,7 +79,7 @@ def prepare_order(
 def deliver_run(
     folder: "Path", is_live: bool, rate: float, n_processes: int, console: Console
 ) -> dict[str, int]:
-    """Deliver a run's messages, showing how many are done and when it will be through."""
+    """Deliver a run's messages by all channels of its campaign, showing how far it is."""
     from src.run_record import RunRecord
     from src.send.crew import deliver_order
 
