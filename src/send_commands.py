@@ -51,6 +51,7 @@ def prepare_order(
     from src.ledger.states import CLAIMABLE
     from src.params import read_params
     from src.send.crew import Order
+    from src.send.windows import enter_window
     from src.stage import open_stage
 
     values = read_params(str(run / "params.yaml")).stages[_STAGE]
@@ -58,6 +59,7 @@ def prepare_order(
     stage = open_stage(_STAGE, str(run))
     messages = stage.frame("messages")
     with open_ledger(run, values["ledger_url"]) as ledger:
+        enter_window(ledger, campaign)
         plan_messages(ledger, messages)
         counts = count_states(ledger, campaign.campaign_id)
     order = Order(

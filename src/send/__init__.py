@@ -5,6 +5,7 @@ from src.send.clock import run_clock
 from src.send.outbox import deliver
 from src.send.rounds import add_up, count_files, deliver_in_turn
 from src.send.summary import count_steps, delivery_sentence, describe_states, summarize_denials
+from src.send.windows import enter_window
 
 __all__ = [
     "add_up",
@@ -15,6 +16,7 @@ __all__ = [
     "deliver_in_turn",
     "delivery_sentence",
     "describe_states",
+    "enter_window",
     "open_channel",
     "open_channels",
     "run_clock",
