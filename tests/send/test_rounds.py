@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from src.decide.catalogue import Campaign
+from src.decide.catalogue import Campaign, SendingWindow
 from src.errors import ConfigurationError, ParameterError
 from src.ledger import (
     count_states,
@@ -27,6 +27,7 @@ from src.send import add_up, count_files, deliver_in_turn, open_channels, rounds
 from src.send import outbox as outbox_module
 from src.send.channels import FolderChannel, MaildirChannel
 from src.send.crew import Order, deliver_order
+from src.send.windows import enter_window
 from tests.ledger.sealing import sealed
 from tests.reliability.sinks import start_sink
 from tests.send.conftest import SAID_AT
@@ -228,6 +229,16 @@ def test_live_each_channel_goes_by_its_own_file(
     assert not (tmp_path / "o").exists()
     for secret in ("t0ken-kanari", "+4930", "@c0002", 'An"n', "example.com"):
         assert secret not in caplog.text
+
+
+def test_outside_the_sending_window_no_channel_sends(ledger, plan, campaign, clock, tmp_path):
+    planned = campaign.model_copy(update={"sending": SendingWindow(from_hour=22)})
+    enter_window(ledger, planned)
+    plan(12)
+    ways = open_channels("dry_run", tmp_path / "outbox", planned)
+    results = deliver_in_turn(ledger, ways, planned, clock)
+    assert [result["n_deferred"] for result in results.values()] == [4, 4, 4]
+    assert set(count_files(ways).values()) == {0}
 
 
 @pytest.mark.parametrize("missing", ["sms", "push"])
