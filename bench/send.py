@@ -204,7 +204,7 @@ def send(folder, run, key, n):
         order = Order(
             run=run,
             campaign=campaign(),
-            maildir=folder / "unused",
+            outbox=folder / "unused",
             mode="live",
             clock="wall",
             as_of_date="2024-01-31",

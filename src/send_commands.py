@@ -34,7 +34,7 @@ def prepare_order(
     run : Path
         Folder of a run that has finished 06_campaign.
     is_live : bool
-        To people; else into the run's Maildir.
+        To people; else into the run's outbox.
     rate : float, default inf
         Most messages a second.
     n_processes : int, default 1
@@ -51,6 +51,7 @@ def prepare_order(
     from src.ledger.states import CLAIMABLE
     from src.params import read_params
     from src.send.crew import Order
+    from src.send.windows import enter_window
     from src.stage import open_stage
 
     values = read_params(str(run / "params.yaml")).stages[_STAGE]
@@ -58,12 +59,13 @@ def prepare_order(
     stage = open_stage(_STAGE, str(run))
     messages = stage.frame("messages")
     with open_ledger(run, values["ledger_url"]) as ledger:
+        enter_window(ledger, campaign)
         plan_messages(ledger, messages)
         counts = count_states(ledger, campaign.campaign_id)
     order = Order(
         run=run,
         campaign=campaign,
-        maildir=stage.folder("outbox/maildir"),
+        outbox=stage.folder("outbox"),
         mode="live" if is_live else "dry_run",
         clock="wall" if is_live else values["clock"],
         as_of_date=values["as_of_date"],
@@ -79,7 +81,7 @@ def prepare_order(
 def deliver_run(
     folder: "Path", is_live: bool, rate: float, n_processes: int, console: Console
 ) -> dict[str, int]:
-    """Deliver a run's messages, showing how many are done and when it will be through."""
+    """Deliver a run's messages by all channels of its campaign, showing how far it is."""
     from src.run_record import RunRecord
     from src.send.crew import deliver_order
 

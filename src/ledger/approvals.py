@@ -14,7 +14,7 @@ from src.ledger.store import Ledger
 __all__ = ["DRY_TRANSPORTS", "Approval", "ApprovalError", "approve", "check_approved",
            "require_approval"]  # fmt: skip
 
-DRY_TRANSPORTS = ("maildir", "memory")
+DRY_TRANSPORTS = ("maildir", "folder", "memory")
 """Transports that reach nobody."""
 
 _N_PEOPLE = 2

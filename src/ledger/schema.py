@@ -152,6 +152,7 @@ campaigns = Table(
     Column("cap_seconds", Float(53), nullable=False),
     Column("max_age_seconds", Float(53), nullable=False),
     Column("policy", Text),
+    Column("sending_window", Text),
     Column("registered_at", UtcTime, nullable=False),
 )
 

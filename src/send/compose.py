@@ -17,7 +17,15 @@ from src.send.dkim import sign
 from src.send.headers import encode_address, encode_mailbox, encode_text, write_headers
 from src.send.links import LinkKind, make_token
 
-__all__ = ["ComposeError", "Content", "Letterhead", "Planned", "build_letterhead", "compose"]
+__all__ = [
+    "ComposeError",
+    "Content",
+    "Letterhead",
+    "Planned",
+    "build_letterhead",
+    "compose",
+    "unsubscribe_link",
+]
 
 _LINK = re.compile(r"https://((?!=\?)[!#-;=?-~])+")
 """No blank, quote or bracket, and nothing that a reader could decode as an encoded word."""
@@ -136,7 +144,7 @@ def compose(
     recipient = encode_address(person.email)
     if recipient is None:
         raise ComposeError("address not valid")
-    link = _unsubscribe_link(letterhead, message.message_key, sent_at)
+    link = unsubscribe_link(letterhead, message.message_key, sent_at)
     values = {"first_name": person.first_name or letterhead.neutral_name, "unsubscribe_url": link}
     boundary = f"=_{message.message_key[:32]}"
     try:
@@ -183,7 +191,7 @@ def _return_path(letterhead: Letterhead, message_key: str) -> str:
     return return_path(message_key, domain, letterhead.link_key) if domain else letterhead.sender
 
 
-def _unsubscribe_link(letterhead: Letterhead, message_key: str, sent_at: dt.datetime) -> str:
+def unsubscribe_link(letterhead: Letterhead, message_key: str, sent_at: dt.datetime) -> str:
     """Address with a token that tells nothing and cannot be guessed."""
     token = make_token(LinkKind.LEAVE, letterhead.link_key, message_key, sent_at.date())
     joint = "&" if "?" in letterhead.unsubscribe_url else "?"

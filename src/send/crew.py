@@ -14,10 +14,9 @@ import time
 from src.decide.catalogue import Campaign
 from src.errors import ChannelError, ConfigurationError, MarketingError
 from src.ledger.store import open_ledger
-from src.send.channels import open_channel
+from src.send.channels import open_channels
 from src.send.clock import run_clock
-from src.send.outbox import deliver
-from src.send.pace import limits_of
+from src.send.rounds import add_up, deliver_in_turn
 
 __all__ = ["Order", "deliver_order"]
 
@@ -34,12 +33,12 @@ class Order:
         Folder of the run.
     campaign : Campaign
         Whose messages.
-    maildir : Path
-        Where a dry run writes.
+    outbox : Path
+        Where a dry run writes: a folder for each channel.
     mode, clock, as_of_date, ledger_url, channel_file, on_unknown : str
         As in the parameters of 07_send.
     rate : float, default inf
-        Most messages a second, all senders together.
+        Most messages a second by any one channel, all senders together.
     n_processes : int, default 1
         Senders. Each has its own connections: a crash of all leaves at most
         `n_processes` times the channel's connections UNKNOWN.
@@ -47,7 +46,7 @@ class Order:
 
     run: Path
     campaign: Campaign
-    maildir: Path
+    outbox: Path
     mode: str = "dry_run"
     clock: str = "campaign"
     as_of_date: str = ""
@@ -102,18 +101,19 @@ def _deliver(
 ) -> dict[str, int]:
     clock = run_clock(order.clock, order.as_of_date, order.mode)
     with open_ledger(order.run, order.ledger_url) as ledger:
-        channel = open_channel(order.mode, order.maildir, order.channel_file)
-        limits = limits_of(channel, ledger, clock(), order.rate, order.n_processes)
-        return deliver(
+        ways = open_channels(order.mode, order.outbox, order.campaign, order.channel_file)
+        results = deliver_in_turn(
             ledger,
-            channel,
+            ways,
             order.campaign,
             clock,
-            on_unknown=order.on_unknown,
-            limits=limits,
-            on_progress=on_progress,
-            is_stopped=is_stopped,
+            order.on_unknown,
+            order.rate,
+            order.n_processes,
+            on_progress,
+            is_stopped,
         )
+    return add_up(results)
 
 
 def _work(order: Order, tell: Connection, stop: Event) -> None:

@@ -24,6 +24,7 @@ from src.send.channels import PLAIN, Channel, Envelope, Outcome, Verdict, hand_o
 from src.send.clock import Clock
 from src.send.compose import ComposeError, Content, Letterhead, build_letterhead, compose
 from src.send.policy import find_denials
+from src.send.texts import COMPOSERS
 from src.send.throttle import Limits, Throttle
 
 __all__ = ["POLICIES", "deliver"]
@@ -61,7 +62,7 @@ class _Waiting:
 
     @property
     def domain(self) -> str:
-        return self.person.email.rpartition("@")[2].lower()
+        return _domain(self.claim, self.person.email).lower()
 
 
 def deliver(
@@ -74,6 +75,7 @@ def deliver(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     on_progress: Callable[[int], None] | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
+    by: str = "",
 ) -> dict[str, int]:
     """Send what is planned and due; again, or beside another sender, it sends nothing twice.
 
@@ -98,6 +100,8 @@ def deliver(
         Told after each group how many messages this pass has done.
     is_stopped : callable, optional
         Asked before each group whether to end here; what is claimed goes back to the queue.
+    by : str, default ""
+        Channel of the messages, such as ``sms``; empty: the campaign's.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def deliver(
     if on_unknown not in POLICIES:
         raise ParameterError(f"Expected on_unknown to be one of {POLICIES}, found {on_unknown!r}.")
     letterhead = build_letterhead(campaign, getattr(channel, "stationery", PLAIN))
-    names = campaign.campaign_id, campaign.channel
+    names = campaign.campaign_id, by or campaign.channel
     if channel.name not in DRY_TRANSPORTS:
         check_approved(ledger, campaign.campaign_id)
     rules = read_rules(ledger, campaign.campaign_id)
@@ -124,7 +128,7 @@ def deliver(
         finally:
             getattr(channel, "close", int)()
     result = {f"n_{state.lower()}": run.states[state] for state in _COUNTED}
-    logger.info("deliver %s by %s: %s", campaign.campaign_id, channel.name, result)
+    logger.info("deliver %s, %s by %s: %s", *names, channel.name, result)
     return result
 
 
@@ -242,7 +246,7 @@ class _Pass:
             if isinstance(outcome, Outcome):
                 self.ended[row] = _ending(route, row, outcome)
                 recipient = envelopes[row.message_key].recipient
-                self.throttle.learn(recipient.rpartition("@")[2], outcome.pause)
+                self.throttle.learn(_domain(row, recipient), outcome.pause)
         errors = [found for found in outcomes if isinstance(found, BaseException)]
         if errors:
             raise errors[0]
@@ -269,7 +273,8 @@ class _Pass:
         route, envelopes, reasons = self.route, {}, {}
         for item in group:
             try:
-                envelope = compose(route.letterhead, item.claim, item.content, item.person, moment)
+                make = COMPOSERS.get(item.claim.channel, compose)
+                envelope = make(route.letterhead, item.claim, item.content, item.person, moment)
                 envelopes[item.claim.message_key] = envelope
             except ComposeError as error:
                 reasons[item.claim] = str(error)
@@ -283,6 +288,11 @@ class _Pass:
         self.states.update(states)
         if self.on_progress and self.states.total() > n_before:
             self.on_progress(self.states.total())
+
+
+def _domain(message: Message, address: str) -> str:
+    """Whom to go easy on: an e-mail's domain; all other messages go through one gateway."""
+    return address.rpartition("@")[2] if message.channel == "email" else ""
 
 
 def _is_there() -> bool:

@@ -17,6 +17,7 @@ from src.ledger.schema import campaigns
 from src.ledger.states import Message, State
 from src.send.contact_policy import ContactPolicy, parse_policy
 from src.send.contacts import Contacts, read_contacts
+from src.send.windows import parse_window
 from src.send.zones import Clocks
 
 __all__ = ["Facts", "find_denials", "may_send"]
@@ -162,7 +163,7 @@ def _for_now(asked: _Asked, campaign: Row | None, rows: Sequence[Message]) -> di
     checks = _Checks.read(asked, campaign, rows)
     found = {}
     for row in rows:
-        denial = _in_time(next(checks.denials(row), None), campaign.expires_at)
+        denial = _in_time(checks.first_denial(row), campaign.expires_at)
         if denial:
             found[row.message_key] = denial
         else:
@@ -191,17 +192,33 @@ class _Checks:
     def read(cls, asked: _Asked, campaign: Row, rows: Sequence[Message]) -> "_Checks":
         """Read what is needed, and only that."""
         policy, ids = asked.policy, [row.customer_id for row in rows]
+        window = parse_window(campaign.sending_window)
         is_timed = not asked.is_exempt and bool(policy.quiet or policy.caps)
-        zones = read_zones(asked.connection, ids) if is_timed else {}
-        clocks = Clocks(policy, zones, asked.moment) if is_timed else None
+        clocks = None
+        if is_timed or window:
+            zones = read_zones(asked.connection, ids)
+            held = policy.model_copy(update={"quiet_hours": None}) if asked.is_exempt else policy
+            clocks = Clocks(held, zones, asked.moment, window)
         is_capped = is_timed and bool(policy.caps)
         contacts = read_contacts(asked.connection, policy, ids, asked.moment) if is_capped else None
         budget = campaign.budget_micro
         left = None if budget is None else budget - campaign.spent_micro
         return cls(asked, clocks, contacts, left)
 
+    def first_denial(self, row: Message) -> Denial | None:
+        """Give what weighs most against a message; a wait beyond the last opening ends it."""
+        denial = next(self.denials(row), None)
+        if denial is None or self.clocks is None:
+            return denial
+        return self.clocks.call_off(row.customer_id, denial)
+
     def denials(self, row: Message) -> Iterator[Denial]:
-        """Give what speaks against a message, the gravest first."""
+        """Give what speaks against a message, the gravest first.
+
+        While the window is closed nothing else counts: caps and budget are asked once it opens.
+        """
+        if self.clocks is not None:
+            yield from self.clocks.closures(row.customer_id)
         if self.left is not None and row.cost_micro > self.left:
             yield Denial("budget used up")
         if self.clocks is None:

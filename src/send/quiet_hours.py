@@ -6,7 +6,7 @@ import datetime as dt
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-__all__ = ["QuietHours", "find_zone"]
+__all__ = ["QuietHours", "clock_changes", "find_zone"]
 
 _SECOND = dt.timedelta(seconds=1)
 _ROUNDS = 12
@@ -51,7 +51,7 @@ class QuietHours:
             for day in range(-1, 3)
         ]
         shown = [end.replace(fold=fold).astimezone(dt.UTC) for end in ends for fold in (0, 1)]
-        candidates = [*shown, *_changes(moment, zone)]
+        candidates = [*shown, *clock_changes(moment, zone)]
         return min(at for at in candidates if at > moment and not self.is_quiet(at, zone))
 
     def first_open_in_all(
@@ -84,8 +84,8 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def _changes(moment: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
-    """Moments of the next days at which a zone's clock is put forward or back."""
+def clock_changes(moment: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
+    """Give the moments of the next three days at which a zone's clock is put forward or back."""
     steps = [moment.astimezone(dt.UTC) + _STEP * k for k in range(_STEPS + 1)]
     offsets = [step.astimezone(zone).utcoffset() for step in steps]
     return [

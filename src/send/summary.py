@@ -1,10 +1,18 @@
 """What sending came to, in small tables for people."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from src.ledger import Ledger, State, count_states
 
-__all__ = ["count_steps", "delivery_sentence", "describe_states", "summarize_denials"]
+__all__ = [
+    "count_steps",
+    "delivery_sentence",
+    "describe_channels",
+    "describe_states",
+    "summarize_denials",
+]
 
 _MEANINGS = {
     State.PLANNED: "waits to be sent",
@@ -36,7 +44,29 @@ def describe_states(ledger: Ledger, campaign_id: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["state", "meaning", "n_messages"])
 
 
-def delivery_sentence(mode: str, n_sent_now: int, n_maildir: int) -> str:
+def describe_channels(log: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
+    """Count what was planned and what went out, by channel.
+
+    Parameters
+    ----------
+    log, messages : DataFrame
+        Tables of 07_send and 06_campaign.
+
+    Returns
+    -------
+    DataFrame
+        One row per channel with a message: `channel`, `n_planned`, `n_sent`.
+    """
+    sent = log[log["state"].isin(_SENT)]
+    counts = {
+        "n_planned": messages.groupby("channel").size(),
+        "n_sent": sent.groupby("channel").size(),
+    }
+    table = pd.DataFrame(counts).fillna(0).astype("int64")
+    return table.rename_axis("channel").reset_index()
+
+
+def delivery_sentence(mode: str, n_sent_now: int, n_files: Mapping[str, int]) -> str:
     """Say in a sentence or two where the messages went.
 
     Parameters
@@ -44,23 +74,30 @@ def delivery_sentence(mode: str, n_sent_now: int, n_maildir: int) -> str:
     mode : str
         ``dry_run`` or ``live``.
     n_sent_now : int
-        Messages this pass handed over.
-    n_maildir : int
-        Files in the run's Maildir.
+        Messages this pass handed over, by all channels.
+    n_files : mapping of str to int
+        Files in the run's outbox, by channel.
     """
     if mode == "live":
         return f"**Live: {n_sent_now:,} messages were handed over in this pass.**"
-    if not n_maildir:
+    if not sum(n_files.values()):
         return "**Dry run: nothing left this machine, and there was no message to write.**"
     before = (
         ""
         if n_sent_now
         else " An earlier pass had already written them, so this one had none to write."
     )
-    return (
-        f"**Dry run: nothing left this machine.** {n_maildir:,} messages lie as files in the "
-        f"run's Maildir, `outbox/maildir/new`; any mail program opens them.{before}"
-    )
+    written = [_folder_sentence(name, n) for name, n in n_files.items() if n]
+    return f"**Dry run: nothing left this machine.** {' '.join(written)}{before}"
+
+
+def _folder_sentence(channel: str, n_files: int) -> str:
+    if channel == "email":
+        return (
+            f"{n_files:,} messages lie as files in the run's Maildir, `outbox/maildir/new`; any "
+            "mail program opens them."
+        )
+    return f"{n_files:,} {channel} messages lie as files in `outbox/{channel}/new`."
 
 
 def summarize_denials(send_log: pd.DataFrame) -> pd.DataFrame:

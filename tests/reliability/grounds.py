@@ -146,7 +146,7 @@ class Ground:
     def states(self, is_counting=False):
         """State by message key, or messages by state."""
         what = "state, count(*)" if is_counting else "message_key, state"
-        tail = " GROUP BY state" if is_counting else ""
+        tail = " WHERE campaign_id = 'spring'" + (" GROUP BY state" if is_counting else "")
         with self.engine().connect() as connection:
             return dict(connection.execute(sa.text(f"SELECT {what} FROM messages{tail}")).all())
 

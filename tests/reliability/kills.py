@@ -7,6 +7,7 @@ against our sink, which misbehaves at random. People opt out all the while.
 """
 
 import argparse
+from collections import Counter
 from contextlib import contextmanager
 import json
 from pathlib import Path
@@ -17,9 +18,9 @@ import time
 
 from src.ledger.approvals import approve
 from src.ledger.retries import RetryRules, set_rules
-from tests.reliability.campaigns import plan_campaign
+from tests.reliability.campaigns import hold_some_back, plan_campaign
 from tests.reliability.checker import History, check
-from tests.reliability.grounds import Ground, database_for
+from tests.reliability.grounds import CLOCK, Ground, database_for
 from tests.reliability.sinks import SMTP_SINK, postfix_sink, postfix_takings, start_sink
 
 __all__ = ["SERVERS", "kill_at_random"]
@@ -64,6 +65,7 @@ def kill_at_random(folder, database, server, n_kills, n_customers, seed, n_conne
         ground = Ground(folder / "run", url, port, n_connections, batch_rows=4 * n_connections)
         with ground.open() as ledger:
             plan = plan_campaign(ledger, n_customers)
+            hold_some_back(ledger, plan, CLOCK())
             rules = {"first_seconds": 0.001, "cap_seconds": 0.001, "multiplier": 1.0}
             set_rules(ledger, "spring", RetryRules(**rules, max_age_seconds=1e9))
             for name in ("ann", "ben"):
@@ -90,6 +92,7 @@ def kill_at_random(folder, database, server, n_kills, n_customers, seed, n_conne
         "most_under_way": max((n for n, _ in ground.under_way), default=0),
         "connections": n_connections,
         "states": states,
+        "forbidden": dict(Counter(plan.forbidden.values())),
         "counters": check(history),
         "seconds": round(time.monotonic() - started, 1),
     }

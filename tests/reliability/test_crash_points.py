@@ -4,6 +4,7 @@ After each a second sender finishes the campaign, and the checker holds the ledg
 journal of the server, which runs in another process and knows nothing of ours.
 """
 
+from collections import Counter
 import shutil
 import signal
 from types import SimpleNamespace
@@ -12,16 +13,16 @@ import pytest
 
 from src.ledger import open_ledger
 from src.ledger.retries import RetryRules, set_rules
-from tests.reliability.campaigns import plan_campaign
+from tests.reliability.campaigns import hold_some_back, plan_campaign
 from tests.reliability.checker import COUNTERS, History, check
-from tests.reliability.grounds import Ground
+from tests.reliability.grounds import CLOCK, Ground
 from tests.reliability.points import POINTS, POSITIONS, STEPS, Stop, count_calls, index_of
 from tests.reliability.sinks import start_sink
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 N_CUSTOMERS = 30
-FAULTS = {3: "rcpt:550", 8: "dot:452", 13: "drop:data", 17: "dot:554", 21: "fin:+", 24: "rst:-"}
+FAULTS = {3: "rcpt:550", 5: "dot:452", 13: "drop:data", 16: "dot:554", 21: "fin:+", 24: "rst:-"}
 BAD_ADDRESS = 6
 
 
@@ -31,6 +32,7 @@ def planned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planned")
     with open_ledger(folder) as ledger:
         plan = plan_campaign(ledger, N_CUSTOMERS, bad={BAD_ADDRESS: "nobody"})
+        hold_some_back(ledger, plan, CLOCK())
         soon = {"first_seconds": 0.001, "cap_seconds": 0.001, "multiplier": 1.0}
         set_rules(ledger, "spring", RetryRules(**soon))
     addresses = list(plan.recipients.values())
@@ -97,5 +99,7 @@ def test_a_kill_at_this_point_loses_nothing_and_doubles_nothing(tmp_path, planne
             counters = check(history_of(ground, planned.plan, sink))
         assert counters == dict.fromkeys(COUNTERS, 0), (point, index)
         states = ground.states(is_counting=True)
-        assert states["SUPPRESSED"] == len(planned.plan.forbidden)
+        held = Counter(planned.plan.forbidden.values())
+        assert states["SUPPRESSED"] == held["no consent"] + held["cap"]
+        assert states["CANCELLED"] == held["quiet"]
         assert states["UNKNOWN"] <= ground.n_connections + 2  # and two that the server hid

@@ -1,6 +1,10 @@
 """A campaign with its ledger filled, for any number of customers."""
 
+import base64
+import http.server
 import shutil
+import socket
+import threading
 
 import pandas as pd
 import pytest
@@ -17,6 +21,7 @@ from src.ledger import (
 from src.send import run_clock
 from tests.ledger.sealing import sealed
 
+SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
 
 
@@ -90,3 +95,41 @@ def plan(ledger):
         return messages
 
     return build
+
+
+@pytest.fixture
+def gateway():
+    """A server on this machine that answers as it is told, and remembers what it was asked."""
+    seen, answers = [], []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.path, dict(self.headers.items()), body))
+            status = answers.pop(0) if answers else 200
+            if status == 0:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self.send_response(status)
+            if status in (301, 302, 307, 308):
+                self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.seen, server.answers = seen, answers
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    monkeypatch.setenv("SMS_TOKEN", "t0ken-kanari")

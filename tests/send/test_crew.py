@@ -23,7 +23,7 @@ from tests.reliability.sinks import start_sink
 @pytest.fixture
 def order(tmp_path, campaign):
     def build(**fields):
-        sound = {"run": tmp_path, "campaign": campaign, "maildir": tmp_path / "m"}
+        sound = {"run": tmp_path, "campaign": campaign, "outbox": tmp_path / "m"}
         return Order(**sound | {"as_of_date": "2024-01-31"} | fields)
 
     return build
@@ -59,7 +59,7 @@ def test_a_dry_run_writes_every_letter_once_and_tells_how_far_it_is(
     seen = []
     result = deliver_order(order(n_processes=n_processes), seen.append)
     assert (result["n_sent"], result["n_suppressed"]) == (180, 20)
-    assert count_maildir(order().maildir) == 180
+    assert count_maildir(order().outbox / "maildir") == 180
     assert seen[-1] == 200
     assert deliver_order(order(n_processes=n_processes))["n_sent"] == 0
 

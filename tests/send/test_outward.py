@@ -3,10 +3,8 @@
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import socket
-import threading
 from urllib.parse import parse_qs
 
 import pytest
@@ -24,7 +22,6 @@ from src.send.channels.sms import SmsChannel
 from src.send.channels.webhook import WebhookChannel, sign_webhook
 
 KEY = "0f" * 32
-SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 PRIVATE = """0.0.0.0 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 127.0.0.1 127.1.2.3
 169.254.169.254 172.16.0.1 172.31.255.255 192.0.0.1 192.0.2.1 192.168.0.1 192.168.255.255
 198.18.0.1 198.51.100.7 203.0.113.9 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255 :: ::1
@@ -41,44 +38,6 @@ https://[2002:7f00:1::]/ https://[fe80::1]/ https://10.1/ https://192.168.1/
 http://93.184.216.34/ ftp://93.184.216.34/ file:///etc/passwd gopher://93.184.216.34/
 https://user@93.184.216.34/ https://user:x@93.184.216.34/ https:///x https://
 https://93.184.216.34:99999/ https://exa\\mple.com/""".split()
-
-
-@pytest.fixture
-def gateway():
-    """A server on this machine that answers as it is told, and remembers what it was asked."""
-    seen, answers = [], []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append((self.path, dict(self.headers.items()), body))
-            status = answers.pop(0) if answers else 200
-            if status == 0:
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            self.send_response(status)
-            if status in (301, 302, 307, 308):
-                self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.seen, server.answers = seen, answers
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def secrets(monkeypatch):
-    monkeypatch.setenv("HOOK_SECRET", SECRET)
-    monkeypatch.setenv("SMS_TOKEN", "t0ken-kanari")
 
 
 def webhook(**fields):

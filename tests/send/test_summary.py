@@ -7,7 +7,7 @@ from src.ledger import State, send_log
 from src.send import count_steps, deliver, delivery_sentence, describe_states, summarize_denials
 from src.send.channels import MemoryChannel
 from src.send.plots import plot_steps
-from src.send.summary import _MEANINGS
+from src.send.summary import _MEANINGS, describe_channels
 
 
 def test_every_state_has_a_meaning():
@@ -55,7 +55,18 @@ def test_the_figure_of_no_customers_is_drawn():
 
 
 def test_the_sentence_says_what_left_the_machine():
-    assert "nothing left this machine" in delivery_sentence("dry_run", 3, 3)
-    assert "earlier pass" in delivery_sentence("dry_run", 0, 3)
-    assert "no message" in delivery_sentence("dry_run", 0, 0)
-    assert delivery_sentence("live", 3, 0).startswith("**Live: 3 messages")
+    assert "nothing left this machine" in delivery_sentence("dry_run", 3, {"email": 3})
+    assert "earlier pass" in delivery_sentence("dry_run", 0, {"email": 3})
+    assert "no message" in delivery_sentence("dry_run", 0, {"email": 0})
+    assert delivery_sentence("live", 3, {}).startswith("**Live: 3 messages")
+    both = delivery_sentence("dry_run", 3, {"email": 1, "sms": 2, "push": 0})
+    assert "1 messages lie as files in the run's Maildir" in both
+    assert "2 sms messages lie as files in `outbox/sms/new`" in both
+    assert "push" not in both
+
+
+def test_channels_are_counted_one_by_one():
+    messages = pd.DataFrame({"channel": ["sms", "sms", "email"]})
+    log = pd.DataFrame({"channel": ["sms", "sms", "email"], "state": ["SENT", "FAILED", "FAILED"]})
+    table = describe_channels(log, messages)
+    assert table.to_numpy().tolist() == [["email", 1, 0], ["sms", 2, 1]]

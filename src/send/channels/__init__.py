@@ -9,9 +9,9 @@ from src.send.channels.base import (
     Verdict,
     hand_over,
 )
-from src.send.channels.maildir import MaildirChannel, count_maildir
+from src.send.channels.maildir import FolderChannel, MaildirChannel, count_maildir
 from src.send.channels.memory import MemoryChannel
-from src.send.channels.opening import open_channel
+from src.send.channels.opening import open_channel, open_channels
 from src.send.channels.smtp import SmtpChannel
 from src.send.channels.stationery import PLAIN, Stationery, read_return_path, return_path
 
@@ -19,6 +19,7 @@ __all__ = [
     "PLAIN",
     "Channel",
     "Envelope",
+    "FolderChannel",
     "MaildirChannel",
     "MemoryChannel",
     "Outcome",
@@ -30,6 +31,7 @@ __all__ = [
     "count_maildir",
     "hand_over",
     "open_channel",
+    "open_channels",
     "read_return_path",
     "return_path",
 ]

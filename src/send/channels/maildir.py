@@ -1,4 +1,4 @@
-"""A Maildir on this machine: the dry run, and a mailbox any mail reader opens."""
+"""Folders on this machine: a Maildir that any mail reader opens, and its like for texts."""
 
 from collections.abc import Iterator
 import os
@@ -8,9 +8,7 @@ import secrets
 from src.errors import ChannelError
 from src.send.channels.base import Envelope
 
-__all__ = ["MaildirChannel", "count_maildir"]
-
-_SUFFIX = ".eml"
+__all__ = ["FolderChannel", "MaildirChannel", "count_maildir"]
 
 
 class MaildirChannel:
@@ -26,6 +24,7 @@ class MaildirChannel:
     """
 
     name = "maildir"
+    suffix = ".eml"
     n_at_once = 32  # durable writes wait for the disk together
 
     def __init__(self, folder: Path) -> None:
@@ -46,18 +45,18 @@ class MaildirChannel:
             return
         draft = self._drafts / f"{envelope.message_key}.{secrets.token_hex(6)}"
         try:
-            _write(draft, envelope.content.replace(b"\r\n", b"\n"))
+            _write(draft, self._octets(envelope))
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise ChannelError(
-                f"Expected to write into the Maildir, found {error.strerror}; make room or "
+                f"Expected to write into the outbox, found {error.strerror}; make room or "
                 "mend its rights, then deliver again.",
                 self.name,
                 envelope.message_key,
                 is_retryable=True,
             ) from None
         try:
-            os.link(draft, self._new / f"{envelope.message_key}{_SUFFIX}")
+            os.link(draft, self._new / f"{envelope.message_key}{self.suffix}")
         except FileExistsError:
             pass
         _sync_folder(self._new)
@@ -65,12 +64,15 @@ class MaildirChannel:
 
     def was_delivered(self, message_key: str) -> bool:
         """Whether a file of that key is in the mailbox, read or unread."""
-        is_new = (self._new / f"{message_key}{_SUFFIX}").exists()
+        is_new = (self._new / f"{message_key}{self.suffix}").exists()
         return is_new or self._was_read(message_key)
 
     def keys(self) -> list[str]:
         """Keys of all messages in the mailbox, one per file, sorted."""
-        return sorted(name.partition(_SUFFIX)[0] for name in self._names())
+        return sorted(name.partition(self.suffix)[0] for name in self._names())
+
+    def _octets(self, envelope: Envelope) -> bytes:
+        return envelope.content.replace(b"\r\n", b"\n")
 
     def _names(self) -> Iterator[str]:
         for folder in (self._new, self._read):
@@ -90,6 +92,16 @@ class MaildirChannel:
                     draft.unlink()
             except FileNotFoundError:
                 continue  # its writer was alive and has just finished
+
+
+class FolderChannel(MaildirChannel):
+    """The same scheme for text messages and calls: recipient, an empty line, what is sent."""
+
+    name = "folder"
+    suffix = ".txt"
+
+    def _octets(self, envelope: Envelope) -> bytes:
+        return f"To: {envelope.recipient}\n\n".encode() + envelope.content + b"\n"
 
 
 def count_maildir(folder: Path) -> int:

@@ -1,18 +1,20 @@
-"""Choosing a channel: the dry run's Maildir, one of ours by its file, or a package's."""
+"""Choosing a way out: the dry run's folders, one of ours by its file, or a package's."""
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from src.decide.catalogue import Campaign
 from src.errors import ConfigurationError, ParameterError
 from src.send.channels.base import Channel
-from src.send.channels.maildir import MaildirChannel
+from src.send.channels.maildir import FolderChannel, MaildirChannel
 from src.send.channels.settings import check_settings, read_channel_file
 from src.send.channels.sms import SmsChannel
 from src.send.channels.smtp import SmtpChannel
 from src.send.channels.webhook import WebhookChannel
+from src.stage import PROJECT_ROOT
 
-__all__ = ["ENTRY_POINTS", "open_channel"]
+__all__ = ["ENTRY_POINTS", "open_channel", "open_channels"]
 
 ENTRY_POINTS = "campanile.channels"
 """Group in which a package offers channels: functions from a file's fields to a channel."""
@@ -22,6 +24,76 @@ _OWN: dict[str, Callable[..., Channel]] = {
     "sms": SmsChannel,
     "webhook": WebhookChannel,
 }
+
+
+_FITTING = {"email": "smtp", "sms": "sms", "push": "webhook", "social": "webhook"}
+_FOLDER = "params/channels"
+
+
+def open_channels(
+    mode: str, outbox: Path, campaign: Campaign, channel_file: str = ""
+) -> dict[str, Channel]:
+    """Open the way out of each channel of a campaign, before anything is sent by any.
+
+    Parameters
+    ----------
+    mode : str
+        ``dry_run``: folders in `outbox`, a Maildir for letters. ``live``: real channels.
+    outbox : Path
+        Where those folders are.
+    campaign : Campaign
+        Whose channels.
+    channel_file : str, default ""
+        File of the campaign's own channel. That of any other channel of its actions lies
+        beside it (in ``params/channels`` if there is none) and is called as the channel is,
+        such as ``sms.yaml``.
+
+    Returns
+    -------
+    dict of str to Channel
+        By channel, in the order of the campaign's actions.
+
+    Raises
+    ------
+    ConfigurationError
+        If the mode is ``live`` and a channel has no file.
+    ParameterError
+        If the mode is neither, or a channel file is not valid or is for other messages.
+    """
+    ways: dict[str, Channel] = {}
+    for name in campaign.channels:
+        if mode == "dry_run" and name != "email":
+            ways[name] = FolderChannel(outbox / name)
+            continue
+        file = channel_file if mode == "dry_run" else _file_of(name, campaign, channel_file)
+        if mode == "live" and file:
+            _check_fits(name, file)
+        ways[name] = open_channel(mode, outbox / "maildir", file)
+    return ways
+
+
+def _file_of(name: str, campaign: Campaign, channel_file: str) -> str:
+    """Name the file of one channel; of the campaign's own it is the one that was given."""
+    if name == campaign.channel:
+        return channel_file
+    folder = Path(channel_file).parent if channel_file else Path(_FOLDER)
+    file = folder / f"{name}.yaml"
+    if not (PROJECT_ROOT / file).is_file():
+        raise ConfigurationError(
+            f"Expected a channel file at {file} for the {name} messages of "
+            f"{campaign.campaign_id}, found none; nothing was sent: write one, kind: "
+            f"{_FITTING[name]}, or use mode dry_run."
+        )
+    return str(file)
+
+
+def _check_fits(name: str, file: str) -> None:
+    kind = read_channel_file(file)["kind"]
+    if kind in _OWN and kind != _FITTING[name]:
+        raise ParameterError(
+            f"Expected kind: {_FITTING[name]} in {file}, for it is to take {name} messages, found "
+            f"{kind}; nothing was sent: name another file."
+        )
 
 
 def open_channel(mode: str, folder: Path, channel_file: str = "") -> Channel:

@@ -130,9 +130,13 @@ class SmsSettings(_Strict):
 
 
 class WebhookSettings(_Strict):
-    """Signed calls to the addresses that customers or partners gave: push, chat, social."""
+    """Signed calls to the addresses that customers or partners gave: push, chat, social.
+
+    Where people are known by an account and not by an address, the calls go to `url`.
+    """
 
     kind: Literal["webhook"]
+    url: str = ""
     secret: SecretReference
     n_at_once: Annotated[int, Field(ge=1, le=50)] = 8
     seconds: _Seconds = 10.0

@@ -54,7 +54,9 @@ def sign_webhook(secret: str, webhook_id: str, timestamp: int, body: bytes) -> s
 
 
 class WebhookChannel:
-    """Call the address of each message; the receiver drops what it has under the same id.
+    """Call the address of each message, or the service that knows its account.
+
+    The receiver drops what it has under the same id.
 
     Notes
     -----
@@ -89,7 +91,9 @@ class WebhookChannel:
         }
         settings = self.settings
         try:
-            place = envelope.recipient, envelope.content, headers, settings.seconds
+            is_address = "://" in envelope.recipient
+            url = envelope.recipient if is_address else settings.url
+            place = url, envelope.content, headers, settings.seconds
             status = post(*place, settings.allow_loopback).status
         except ForbiddenAddressError as error:
             raise RefusedError(str(error), self.name, envelope.message_key) from None
