@@ -6,7 +6,7 @@ READY := .venv/.ready
 EXTRAS := spark vision embed online econml llm
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml llm reliability bench dictionary lock clean
+.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml llm long reliability bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ test: $(READY)  ## run all tests: functions, examples, kills, and every notebook
 
 functions: $(READY)  ## run the tests of functions, examples, form and kills
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+long: $(READY)  ## run the simulations of minutes: A/A campaigns, worlds with known answers
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m long
 
 notebooks: $(READY)  ## run every notebook on its own defaults, in order
 	@rm -rf runs/smoke

@@ -74,7 +74,7 @@ def test_what_is_written_names_its_stratum_policy_and_eligibility(smoke_run):
     assert all(row[-1].startswith("may be contacted") for row in rows)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1_200)
 def test_with_a_drawn_history_the_plan_earns_more_than_any_constant(tmp_path, keys, mlflow_store):
     folder = run(str(write_shop(tmp_path, 2_500, 3)), str(tmp_path / "run"), last="05")

@@ -36,7 +36,7 @@ WORLDS = {
 }
 VARIED = ("heterogeneous", "sleeping dogs", "several actions")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200), pytest.mark.xdist_group("worlds")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1_200), pytest.mark.xdist_group("worlds")]
 
 
 @functools.cache

@@ -114,7 +114,7 @@ def campaigns(n: int, first_seed: int):
         yield k, planned, decide(planned, first_seed + k)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1_200)
 def test_1000_campaigns_in_which_nobody_was_contacted_find_something_in_one_of_twenty():
     answers = [judge(one.shop.orders, decisions) for _, one, decisions in campaigns(1_000, 0)]
@@ -126,7 +126,7 @@ def test_1000_campaigns_in_which_nobody_was_contacted_find_something_in_one_of_t
     assert abs(estimates.mean()) < 3 * estimates.std() / np.sqrt(len(estimates))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1_200)
 def test_the_effect_that_05_calls_detectable_is_found_four_times_in_five():
     found = []

@@ -86,7 +86,7 @@ class TestChampion:
         assert choose_champion(table, "mail") == "b"
         assert choose_champion(table, "mail", max_p=0.005) is None
 
-    @pytest.mark.slow
+    @pytest.mark.long
     def test_with_a_constant_effect_it_seldom_pretends(self):
         n_worlds, pretended, actions = 100, 0, ("mail", "call")
         few = LINEAR_ONLY | {"s_trees": LEARNERS["s_trees"]}
@@ -97,7 +97,7 @@ class TestChampion:
             pretended += any(choose_champion(table, action) for action in actions)
         assert pretended / n_worlds <= 0.05
 
-    @pytest.mark.slow
+    @pytest.mark.long
     def test_true_differences_are_seldom_missed(self):
         n_worlds, found = 20, 0
         for seed in range(n_worlds):
@@ -187,7 +187,7 @@ class TestDraws:
         for name in ("mail", "call"):
             assert (both.ensemble.effects[name] == large.ensemble.effects[name]).all()
 
-    @pytest.mark.slow
+    @pytest.mark.long
     def test_intervals_of_single_customers_cover_where_the_model_is_right(self):
         # the linear world with a linear learner; over worlds, for four customers
         hits, n_worlds = [], 60
