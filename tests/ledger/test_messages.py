@@ -67,9 +67,10 @@ def test_many_messages_are_planned_whole_on_every_database(ledger, assignment_fr
     """More rows than go by single statements: each database takes them its own way."""
     ids = [f"c{k:04d}" for k in range(1_203)]
     record_assignments(ledger, assignment_frame(**dict.fromkeys(ids, "coupon")))
-    hashes = [f"{k % 700:064d}" for k in range(1_203)]
     profits = [float(k % 5) for k in range(1_203)]
-    frame = message_frame(*ids, content=hashes, expected_profit_value=profits, cost_value=0.25)
+    frame = message_frame(*ids, expected_profit_value=profits, cost_value=0.25)
+    frame = sealed(frame.assign(text=[f"one of {k % 700}" for k in range(1_203)]))
+    hashes = frame["content_sha256"].tolist()
     assert plan_messages(ledger, frame) == 1_203
     assert plan_messages(ledger, frame) == 0
     with ledger.read() as connection:
