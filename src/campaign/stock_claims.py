@@ -19,7 +19,7 @@ _COUNTED = re.compile(
 )
 _SCARCE = re.compile(
     r"\b(?:(?:almost|nearly)\s+(?:gone|sold\s+out)|selling\s+(?:out|fast)|(?:while|until)\s+"
-    r"(?:stocks?|supplies)\s+lasts?|limited\s+(?:stock|supply|quantit(?:y|ies)|number)|"
+    r"(?:stocks?|supplies)\s+lasts?|limited\s+(?:stock|supply|(?:quantity|quantities)|number)|"
     r"last\s+(?:few|ones|items|pieces)|stocks?\s+(?:is|are)\s+(?:running\s+)?(?:low|out)|sold\s+out)\b"
     r"|库存(?:告急|紧张|不多|有限)|即将(?:售罄|断货)|售完(?:即止|为止)|数量有限|限量(?:发售|供应|抢购)|"
     r"抢完(?:即止|为止)|手慢无|所剩无几|最后几[件份个]|送完即止",
