@@ -68,6 +68,7 @@ econml: .venv/.econml  ## add the causal forest of EconML to the uplift learners
 reliability: $(READY)  ## kill senders 1,400 times on three databases and hold the ledger against the servers
 	@mkdir -p runs/reliability
 	@$(BIN)/python -m pytest -q -n 2 tests/reliability
+	@CAMPANILE_RELIABILITY=full $(BIN)/python -m pytest -q -n 2 --timeout 7200 tests/send/test_many_senders.py tests/send/test_policy_machine.py tests/inbound/test_races.py
 	@$(BIN)/python -W ignore -m tests.reliability.kills --kills 1000 --customers 20000 --results runs/reliability/sqlite.json
 	@$(BIN)/python -W ignore -m tests.reliability.kills --kills 200 --customers 4000 --databases postgresql,mariadb --results runs/reliability/servers.json
 
@@ -80,6 +81,7 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/online.py
 	@$(BIN)/python bench/uplift.py
 	@$(BIN)/python bench/send.py
+	@$(BIN)/python bench/ledger.py
 	@$(BIN)/python bench/render.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
