@@ -1,5 +1,6 @@
 """Three tree candidates, all kept as LightGBM's own text: one tree, a forest, boosted trees."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 import os
 
@@ -21,8 +22,9 @@ class _Trees(MatrixModel):
     n_trees: int
     seed: int
 
+    @abstractmethod
     def _settings(self, n_features: int) -> dict[str, object]:
-        raise NotImplementedError
+        """Give what kind of trees to grow."""
 
     def _learn(self, X: np.ndarray, y: np.ndarray) -> None:
         settings = _ALWAYS | self._settings(X.shape[1])
