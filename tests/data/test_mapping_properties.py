@@ -234,4 +234,5 @@ def test_any_spoilt_source_file_is_read_or_refused_in_one_sentence(spoiling, dat
     told = check(spoilt)
     assert told.startswith("Expected ")
     assert "\n" not in told
-    assert not re.search(r"\b(?:\w+Origin|TableSource|pydantic|instance of)\b", told)
+    inner_words = r"\b(?:\w+Origin|TableSource|pydantic|instance of)\b"
+    assert set(re.findall(inner_words, told)) <= set(re.findall(inner_words, str(spoilt)))

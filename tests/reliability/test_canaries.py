@@ -40,6 +40,7 @@ def own_places(tmp_path, monkeypatch):
     """Keys, MLflow's store and secrets of this run alone."""
     monkeypatch.setenv(KEYS_VARIABLE, str(tmp_path / "keys"))
     monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "work" / "mlruns"))
+    monkeypatch.setattr("src.tracking._PATIENCE_SECONDS", 600)  # what MLflow holds is scanned, too
     planted = {name: f"canary-{secrets.token_hex(12)}" for name in VARIABLES}
     for name, value in planted.items():
         monkeypatch.setenv(f"CAMPANILE_{name}", value)
