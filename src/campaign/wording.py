@@ -19,6 +19,8 @@ _BRACKETS = re.compile(r"\([^)]*(\)|$)")
 _DIVIDERS = re.compile(r"\s*(?::|\s-\s|-\s+|\s-)\s*")
 _JOINED = re.compile(r"[A-Z]{4,}-[A-Z]{4,}", re.IGNORECASE)
 _VOWEL = re.compile(r"[AEIOUY]")
+_IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
+"""One such sign may be a word: fewer than three Latin letters say nothing, 绿茶 does."""
 _NOISE = re.compile(r"[^\w&,/'’%\- ]+")
 
 
@@ -142,7 +144,8 @@ def readable(code: str, wording: Wording) -> str | None:
     parts = [_words(part, wording) for part in _DIVIDERS.split(text)]
     name = ", ".join(part for part in parts if part)
     name = (name[:1].upper() + name[1:])[:MAX_NAME_CHARS].strip(" ,-/&")
-    return name if sum(letter.isalpha() for letter in name) >= 3 else None
+    is_word = sum(letter.isalpha() for letter in name) >= 3 or _IDEOGRAPH.search(name)
+    return name if is_word else None
 
 
 def _words(part: str, wording: Wording) -> str:

@@ -105,3 +105,10 @@ def test_broken_wording_file_is_refused(tmp_path, text, match):
     path.write_text(text)
     with pytest.raises(ParameterError, match=match):
         read_wording(str(path))
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [("绿茶", "绿茶"), ("米", "米"), ("AB", None), ("·", None)]
+)
+def test_a_chinese_word_of_one_or_two_signs_is_a_name(code, name):
+    assert readable(code, Wording()) == name
