@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import datetime as dt
 from email.utils import format_datetime
+from functools import lru_cache
 import re
 from typing import Protocol
 
@@ -153,7 +154,7 @@ def compose(
             "From": letterhead.mailbox,
             "To": encode_mailbox(f"{person.first_name} {person.last_name}", recipient),
             "Subject": encode_text(letter.subject(values)),
-            "Date": format_datetime(sent_at),
+            "Date": _date(sent_at),
             "Message-ID": f"<{message.message_key}@{letterhead.domain}>",
             "List-Unsubscribe": f"<{link}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -166,6 +167,12 @@ def compose(
         raise ComposeError("content cannot be filled") from None
     sender = _return_path(letterhead, message.message_key)
     return Envelope(message.message_key, sender, recipient, octets)
+
+
+@lru_cache(maxsize=8)
+def _date(moment: dt.datetime) -> str:
+    """Write a moment as headers do; a group of letters shares it."""
+    return format_datetime(moment)
 
 
 def _write(
