@@ -17,7 +17,6 @@ as were planned, scaled to a million if fewer), `counters` (all must be 0).
 import argparse
 import asyncio
 from contextlib import contextmanager
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -38,7 +37,7 @@ import yaml
 from measure import machine
 
 POSTFIX = "/usr/sbin:/usr/bin:/usr/local/sbin"
-N_CONTENTS, N_DOMAINS, N_CONNECTIONS, N_PROCESSES = 50, 40, 20, 2
+N_CONTENTS, N_DOMAINS, N_CONNECTIONS, N_PROCESSES = 50, 40, 50, 2
 PARAGRAPH = "A few words about what is new in the shop this week, and why you may like it.\n"
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
 FULL, QUICK = (100_000, 1_000_000), (10_000, 100_000)
@@ -78,7 +77,8 @@ def smtp_sink(folder):
 
 def frames(n):
     """People, consents, draws and messages of n customers, a chunk at a time for memory."""
-    from src.ledger import message_key
+    from src.ledger import content_sha256, message_key
+    from src.ledger.seals import seal
 
     ids = [f"k{i:07d}" for i in range(n)]
     people = pd.DataFrame({"customer_id": ids})
@@ -91,19 +91,23 @@ def frames(n):
         for c in range(N_CONTENTS)
     ]
     pages = [f"<p>{text}</p>" for text in texts]
-    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    subject = "⟦first_name⟧, for you"
+    digests = [content_sha256(subject, *both) for both in zip(pages, texts, strict=True)]
     kind = [i % N_CONTENTS for i in range(n)]
     messages = drawn.assign(
         message_key=[message_key("bench", 1, key, "email") for key in ids],
         step=1,
         channel="email",
         template="offer",
-        subject="⟦first_name⟧, for you",
+        subject=subject,
         html=[pages[c] for c in kind],
         text=[texts[c] for c in kind],
         content_sha256=[digests[c] for c in kind],
     )
-    return people, drawn, messages
+    sealed = zip(
+        messages["message_key"], messages["action"], messages["content_sha256"], strict=True
+    )
+    return people, drawn, messages.assign(seal=[seal(*row) for row in sealed])
 
 
 def fill(run, n):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from src.errors import ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,9 +19,9 @@ from src.errors import ConfigurationError, MarketingError
 from src.inbound_commands import add_inbound_commands
 from src.ledger_commands import add_ledger_commands
 from src.message_commands import add_message_commands
+from src.root import PROJECT_ROOT
 from src.send_commands import PROCESSES, RATE, deliver_run
 from src.source_commands import source_app
-from src.stage import PROJECT_ROOT
 from src.tag_commands import tag_app
 
 __all__ = ["app", "main"]

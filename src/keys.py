@@ -8,7 +8,7 @@ import stat
 import tempfile
 
 from src.errors import ConfigurationError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = ["KEYS_VARIABLE", "keys_path", "read_key"]
 

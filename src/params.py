@@ -15,7 +15,7 @@ import yaml
 from src.data.tables import STAGES
 from src.data.window import parse_date
 from src.errors import ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = [
     "Declared",

@@ -17,14 +17,9 @@ from src.engine import check_engine
 from src.errors import MarketingError, ParameterError, StageOrderError
 from src.kernels import Forge
 from src.params import Params, notebook_path, read_params, write_params
+from src.root import PROJECT_ROOT
 from src.run_record import RunRecord, hold_run
-from src.stage import (
-    HELD_RUN_VARIABLE,
-    PROJECT_ROOT,
-    publish,
-    run_path,
-    staging_path,
-)
+from src.stage import HELD_RUN_VARIABLE, publish, run_path, staging_path
 from src.tracking import Tracker
 
 __all__ = [

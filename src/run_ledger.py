@@ -5,8 +5,8 @@ from pathlib import Path
 from src.errors import ParameterError
 from src.ledger import Ledger, open_ledger
 from src.params import read_params
+from src.root import PROJECT_ROOT
 from src.run_record import RunRecord
-from src.stage import PROJECT_ROOT
 
 __all__ = ["open_run_ledger"]
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from src.data.tables import STAGES
 from src.errors import ParameterError, RunLockedError, StageOrderError
-from src.stage import PROJECT_ROOT, results_path, staging_path, tables_path
+from src.root import PROJECT_ROOT
+from src.stage import results_path, staging_path, tables_path
 
 __all__ = ["RunRecord", "hold_run", "table_hashes"]
 

@@ -83,8 +83,8 @@ def draft(
 ) -> None:
     """Draft the params and the campaign file of a first run, from all of the data."""
     from src.inspection.first_run import draft_campaign, draft_params, find_first_run, shown_path
+    from src.root import PROJECT_ROOT
     from src.sources.config import read_source
-    from src.stage import PROJECT_ROOT
 
     params = output or PROJECT_ROOT / "params" / f"{read_source(file).name}.yaml"
     campaign = params.parent / "campaigns" / params.name

@@ -19,10 +19,10 @@ from src.data.contract import check_table
 from src.data.tables import STAGES, TABLES, table_contract
 from src.engine import connect, read_parquet, write_parquet
 from src.errors import ParameterError, SchemaError, StageOrderError
+from src.root import PROJECT_ROOT
 
 __all__ = [
     "HELD_RUN_VARIABLE",
-    "PROJECT_ROOT",
     "Stage",
     "open_stage",
     "publish",
@@ -31,8 +31,6 @@ __all__ = [
     "staging_path",
     "tables_path",
 ]
-
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 _EMPTY_TYPES = {"timestamp": "timestamp('UTC')", "floats": "array<float64>", "any": "string"} | {
     name: name for name in ("string", "int64", "float64", "boolean", "date")

@@ -87,8 +87,9 @@ def why(
 def _open_run(run_id: str) -> "Stage":
     """Open a run to read its tables."""
     from src.data.tables import STAGES
+    from src.root import PROJECT_ROOT
     from src.run_record import RunRecord
-    from src.stage import PROJECT_ROOT, Stage
+    from src.stage import Stage
 
     if Path(run_id).name != run_id:
         raise ParameterError(f"Expected a plain name below runs/, found {run_id!r}; give one.")

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from src.errors import ModelRefusedError
-from src.stage import PROJECT_ROOT, results_path
+from src.root import PROJECT_ROOT
+from src.stage import results_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from src import cli
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 DEMO = """
 run: {as_of_date: "2017-09-30", seed: 1, campaign: params/campaigns/autumn_coupon.yaml}

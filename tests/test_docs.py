@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from src.data.dictionary import data_dictionary
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 
 def read(name: str) -> str:

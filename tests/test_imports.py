@@ -4,10 +4,10 @@ import ast
 
 import pytest
 
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 LAYERS = (
-    ("errors", "figure"),
+    ("errors", "figure", "root"),
     ("data.contract", "data.columns", "data.window"),
     (
         "data.shop_tables",

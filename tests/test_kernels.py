@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from src.kernels import Forge
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 METADATA = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},

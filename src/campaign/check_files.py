@@ -5,7 +5,7 @@ from functools import lru_cache
 import yaml
 
 from src.errors import ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = ["CHECKS_PATH", "read_check_file"]
 

@@ -17,7 +17,7 @@ from src.campaign.templates import TEMPLATES_PATH
 from src.campaign.trial import Setting, try_campaign
 from src.decide.catalogue import Action, Campaign, Variant
 from src.errors import ParameterError, TemplateError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = [
     "SLOTS",

@@ -15,7 +15,7 @@ from src.campaign.sandbox import MERGE_FIELDS, compile_template, make_environmen
 from src.campaign.sources import PartSources
 from src.decide.catalogue import Campaign
 from src.errors import TemplateError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = [
     "MERGE_FIELDS",

@@ -7,7 +7,7 @@ import yaml
 
 from src.campaign.placeholders import plain
 from src.errors import ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = ["Wording", "name_department", "name_product", "read_wording", "readable"]
 

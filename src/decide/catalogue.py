@@ -15,7 +15,7 @@ from pydantic import (
 import yaml
 
 from src.errors import ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = [
     "CHANNELS",

@@ -8,7 +8,7 @@ from src.ledger import Ledger, State
 from src.ledger.schema import consents, messages, people, suppressions
 from src.ledger.tokens import person_token
 
-__all__ = ["PRIOR_MESSAGES", "count_unsubscribes", "estimate_unsubscribes"]
+__all__ = ["PRIOR_MESSAGES", "count_unsubscribes", "estimate_unsubscribes", "read_refusals"]
 
 PRIOR_MESSAGES = 1_000.0
 """The campaign file's assumption counts as much as so many messages."""
@@ -67,7 +67,7 @@ def count_unsubscribes(ledger: Ledger, channel: str, as_of_date: str) -> pd.Data
         One row per action: `action`, `n_sent`, `n_unsubscribed`.
     """
     end = pd.Timestamp(as_of_date, tz="UTC") + pd.Timedelta(days=1)
-    sent, refusals = _read_sent(ledger, channel), _read_refusals(ledger, channel)
+    sent, refusals = _read_sent(ledger, channel), read_refusals(ledger, channel)
     sent, refusals = sent[sent["moment"] < end], refusals[refusals["moment"] < end]
     first = refusals.sort_values("moment").drop_duplicates("customer_id")
     caused = pd.merge_asof(first, sent.sort_values("moment"), on="moment", by="customer_id")
@@ -90,8 +90,14 @@ def _read_sent(ledger: Ledger, channel: str) -> pd.DataFrame:
     return _moments(pd.DataFrame(rows, columns=["customer_id", "action", "moment"]))
 
 
-def _read_refusals(ledger: Ledger, channel: str) -> pd.DataFrame:
-    """Every moment at which a customer took consent back or was put on the list for it."""
+def read_refusals(ledger: Ledger, channel: str) -> pd.DataFrame:
+    """Give every moment at which a customer took consent back or was put on the list for it.
+
+    Returns
+    -------
+    DataFrame
+        `customer_id` and `moment` (UTC); a customer may have several.
+    """
     withdrawn = select(consents.c.customer_id, consents.c.recorded_at).where(
         consents.c.channel == channel, consents.c.is_granted.is_(False)
     )

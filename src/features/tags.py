@@ -12,7 +12,7 @@ from src.errors import ParameterError
 from src.features.families import read_catalogue
 from src.features.profiles_contract import profiles_contract
 from src.features.rules import read_rule
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = ["RuleCheck", "TagRule", "check_tag_rules", "read_tag_rules", "rule_columns"]
 

@@ -15,11 +15,11 @@ from src.data.values import as_number
 from src.engine import connect
 from src.errors import SchemaError
 from src.keys import read_key
+from src.root import PROJECT_ROOT
 from src.sources.config import Source
 from src.sources.landing import land_source
 from src.sources.mapping import check_source
 from src.sources.raw_columns import column_kind
-from src.stage import PROJECT_ROOT
 
 __all__ = [
     "Findings",

@@ -17,8 +17,8 @@ from src.inspection.value_forms import (
     guess_times,
     unsigned,
 )
+from src.root import PROJECT_ROOT
 from src.sources.raw_columns import REQUIRED, column_kind
-from src.stage import PROJECT_ROOT
 
 __all__ = ["draft_source"]
 

@@ -88,7 +88,8 @@ def plan_messages(ledger: Ledger, planned: pd.DataFrame, purpose: str = "marketi
 
     def plan(connection: Connection) -> int:
         with wide_cache(connection):
-            pieces = _pieces(planned)
+            _insert_contents(connection, planned)
+            pieces = _pieces(planned.drop(columns=list(_CONTENT[1:])))
             return sum(_plan_piece(connection, piece, purpose, ledger.now()) for piece in pieces)
 
     n_new = ledger.transact(plan)
@@ -117,7 +118,7 @@ def _pieces(planned: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _rows(piece: pd.DataFrame) -> list[dict]:
-    names = ("message_key", *_ENVELOPE, *_CONTENT[1:], "expected_profit_value")
+    names = ("message_key", *_ENVELOPE, "expected_profit_value")
     rows = rows_of(piece, names)
     costs = piece["cost_value"].fillna(0.0).tolist() if "cost_value" in piece else [0.0] * len(rows)
     for row, cost in zip(rows, costs, strict=True):
@@ -125,18 +126,20 @@ def _rows(piece: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _insert(connection: Connection, rows: list[dict], purpose: str, now: dt.datetime) -> None:
-    texts = {row["content_sha256"]: {name: row[name] for name in _CONTENT} for row in rows}
-    known = _known_contents(connection, list(texts))
-    fresh = [texts[sha256] for sha256 in sorted(texts.keys() - known)]
+def _insert_contents(connection: Connection, planned: pd.DataFrame) -> None:
+    """Keep each content once; the seals have shown that equal hashes say the same."""
+    distinct = planned.drop_duplicates("content_sha256").sort_values("content_sha256")
+    known = _known_contents(connection, distinct["content_sha256"].tolist())
+    fresh = rows_of(distinct[~distinct["content_sha256"].isin(known)], _CONTENT)
     if fresh:
         insert_many(connection, contents, fresh)
+
+
+def _insert(connection: Connection, rows: list[dict], purpose: str, now: dt.datetime) -> None:
     start = {"state": State.PLANNED.value, "attempt": 0, "fence": 0, "purpose": purpose}
     start |= {"planned_at": now}
     if rows:
-        names = ("message_key", *_ENVELOPE, "expected_profit_value", "cost_micro")
-        envelopes = [{name: row[name] for name in names} | start for row in rows]
-        insert_many(connection, messages, envelopes)
+        insert_many(connection, messages, [row | start for row in rows])
         count_planned(connection, [row["campaign_id"] for row in rows], now)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import datetime as dt
 from email.utils import format_datetime
+from functools import lru_cache
 import re
 from typing import Protocol
 
@@ -171,7 +172,7 @@ def compose(
             "From": letterhead.mailbox,
             "To": encode_mailbox(f"{person.first_name} {person.last_name}", recipient),
             "Subject": encode_text(letter.subject(values)),
-            "Date": format_datetime(sent_at),
+            "Date": _date(sent_at),
             "Message-ID": f"<{message.message_key}@{letterhead.domain}>",
             "List-Unsubscribe": f"<{link}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -194,6 +195,12 @@ def _tracked_links(
     if not tracking:
         return {}
     return tracking.links(letterhead.link_key, message_key, sent_at.date(), *targets)
+
+
+@lru_cache(maxsize=8)
+def _date(moment: dt.datetime) -> str:
+    """Write a moment as headers do; a group of letters shares it."""
+    return format_datetime(moment)
 
 
 def _write(

@@ -10,9 +10,9 @@ import yaml
 from src.errors import ParameterError
 from src.ledger.campaigns import change_campaign
 from src.ledger.store import Ledger
+from src.root import PROJECT_ROOT
 from src.send.caps import Cap
 from src.send.quiet_hours import QuietHours, find_zone
-from src.stage import PROJECT_ROOT
 
 __all__ = ["ContactPolicy", "parse_policy", "read_contact_policy", "set_contact_policy"]
 

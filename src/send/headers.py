@@ -6,6 +6,7 @@ decodes to a line break into a new header.
 
 import base64
 from collections.abc import Mapping
+from functools import lru_cache
 import re
 import unicodedata
 
@@ -90,11 +91,16 @@ def write_headers(headers: Mapping[str, str]) -> bytes:
     ValueError
         If a name or value is not plain ASCII on well-formed lines. The text holds no value.
     """
-    for name, value in headers.items():
-        longest = max(map(len, value.split("\r\n"))) + len(name) + 2
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)) or longest > _MAX_LINE_OCTETS:
-            raise ValueError(f"header {name} cannot be written")
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
+    return "".join(_line(name, value) for name, value in headers.items()).encode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _line(name: str, value: str) -> str:
+    """Write one header; what all letters share is looked at once."""
+    longest = max(map(len, value.split("\r\n"))) + len(name) + 2
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)) or longest > _MAX_LINE_OCTETS:
+        raise ValueError(f"header {name} cannot be written")
+    return f"{name}: {value}\r\n"
 
 
 def _one_line(text: str) -> str:

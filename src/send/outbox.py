@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 import datetime as dt
+from functools import cached_property
 import logging
 import time
 
@@ -60,7 +61,7 @@ class _Waiting:
     content: Content
     person: Person
 
-    @property
+    @cached_property
     def domain(self) -> str:
         return _domain(self.claim, self.person.email).lower()
 

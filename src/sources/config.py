@@ -17,6 +17,7 @@ from pydantic import (
 import yaml
 
 from src.errors import ParameterError
+from src.root import PROJECT_ROOT
 from src.sources.origins import (
     ColumnName,
     DltOrigin,
@@ -29,7 +30,6 @@ from src.sources.origins import (
     WebOrigin,
 )
 from src.sources.raw_columns import PEOPLE_COLUMNS, RAW_TABLES, REQUIRED, raw_columns
-from src.stage import PROJECT_ROOT
 
 __all__ = [
     "ColumnSource",

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from src.errors import MarketingError, ParameterError, SourceError
+from src.root import PROJECT_ROOT
 from src.sources.config import Source
 from src.sources.conversions import hold_folder
 from src.sources.file_tables import common_schema, convert_files, peek_table
@@ -17,7 +18,6 @@ from src.sources.header import check_names
 from src.sources.landed import Landed
 from src.sources.origins import FileOrigin
 from src.sources.unpacked import check_is_file, file_sha256
-from src.stage import PROJECT_ROOT
 
 __all__ = ["file_format", "find_files", "land_files", "peek_files"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.errors import MarketingError, ParameterError, SourceError
+from src.root import PROJECT_ROOT
 from src.sources.reasons import find_reason, innermost
 from src.sources.secrets import read_secret, without_secrets
-from src.stage import PROJECT_ROOT
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

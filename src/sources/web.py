@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from src.errors import SourceError
+from src.root import PROJECT_ROOT
 from src.sources.landed import Landed
 from src.sources.loads import open_loads
 from src.sources.origins import WebOrigin
 from src.sources.uniform import rows_to_table
-from src.stage import PROJECT_ROOT
 
 __all__ = ["land_web"]
 

@@ -17,7 +17,7 @@ from src.decide.catalogue import read_campaign
 from src.errors import ParameterError, TemplateError
 from src.ledger import open_ledger, verify_audit
 from src.ledger.audit import account, read_audit
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 SETTING = Setting("2017-09-30")
 FILE = PROJECT_ROOT / "params" / "campaigns" / "autumn_coupon.yaml"

@@ -13,7 +13,7 @@ from src.campaign.slots import fill_slots, read_slots
 from src.campaign.sources import PartSources
 from src.campaign.templates import load_template, render_part, render_payload
 from src.errors import TemplateError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 PAGE = "<mjml><mj-body><mj-section><mj-column>{}</mj-column></mj-section></mj-body></mjml>"
 

@@ -16,7 +16,7 @@ from src.campaign.render import render_messages
 from src.campaign.templates import TEMPLATES_PATH, load_arms
 from src.campaign.wording import Wording
 from src.decide.catalogue import Campaign
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 READY = sorted(path.parent.name for path in TEMPLATES_PATH.glob("*/message.mjml"))
 LANGUAGES = ("en", "zh")

@@ -18,7 +18,7 @@ from src.campaign.products import Hosts
 from src.campaign.templates import load_template, load_templates, render_part, render_payload
 from src.campaign.wording import Wording
 from src.errors import TemplateError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 from tests.campaign.attacks import CODE, EATING, MANY, XSS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

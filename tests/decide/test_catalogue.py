@@ -9,7 +9,7 @@ import yaml
 from src.decide.budget_rows import Candidates, Limits, build_rows
 from src.decide.catalogue import Campaign, SendingWindow, family_of, read_campaign
 from src.errors import ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 OLD = "params/campaigns/autumn_coupon.yaml"
 PLAIN = yaml.safe_load((PROJECT_ROOT / OLD).read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from src.features.dictionary import feature_page
 from src.features.families import BUILT_IN, CORE, CORE_NAMES
 from src.features.relations import Relation
 from src.models.design import DEMOGRAPHICS, LOGGED, purchase_columns
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 AS_OF = "2017-09-30"
 

@@ -9,7 +9,7 @@ import sys
 import time
 from urllib.request import urlopen
 
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 from tests.reliability.sinks import free_port
 
 PROGRAM = """

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from src.errors import LedgerError
 from src.ledger import open_ledger, record_assignments
 from src.ledger.assignments import assigned_actions, read_assignments
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 
 def test_the_same_draw_again_changes_nothing(ledger, assignment_frame):

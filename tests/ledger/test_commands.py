@@ -17,8 +17,8 @@ from src.ledger.audit import account
 from src.ledger.queue import Ending, begin_attempts, claim_messages, finish_attempts
 from src.ledger.recovery import recover
 from src.ledger.states import State
+from src.root import PROJECT_ROOT
 from src.send.policy import find_denials
-from src.stage import PROJECT_ROOT
 
 T0 = dt.datetime(2024, 2, 1, 9, tzinfo=dt.UTC)
 

@@ -11,7 +11,7 @@ from src.ledger import content_sha256, count_states, plan_messages, record_assig
 from src.ledger.queue import read_contents
 from src.ledger.schema import contents
 from src.ledger.seals import check_seals, seal
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from src.decide.unsubscribes import estimate_unsubscribes
 from src.engine import connect
 from src.measure import outcomes, results, sample_ratio, verdict
 from src.rehearsal.effect import add_known_effect
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 from tests.measure.shop import AS_OF, DAYS, PLAN, Shop, events_table, make_shop, orders_table
 
 logger = logging.getLogger(__name__)

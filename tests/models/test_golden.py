@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 GOLDEN = Path(__file__).with_name("golden")
 TOLERANCE = 1e-9

@@ -8,7 +8,7 @@ import pytest
 
 from src.data.tables import STAGES, TABLES
 from src.params import declared_parameters, notebook_path
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 MAX_CELLS, MAX_LINES = 30, 15
 BANNED = re.compile(

@@ -16,7 +16,8 @@ from src.data.tables import TABLES
 from src.features import build_profiles, profiles_contract
 from src.features.families import CORE
 from src.models.store import read_kept
-from src.stage import PROJECT_ROOT, open_stage, publish, tables_path
+from src.root import PROJECT_ROOT
+from src.stage import open_stage, publish, tables_path
 
 pytestmark = [pytest.mark.notebook, pytest.mark.timeout(600)]
 

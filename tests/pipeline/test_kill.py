@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.data.tables import STAGES, TABLES
-from src.stage import PROJECT_ROOT, results_path, staging_path, tables_path
+from src.root import PROJECT_ROOT
+from src.stage import results_path, staging_path, tables_path
 
 LAUNCHER = """
 import os, sys

@@ -10,8 +10,9 @@ import pytest
 from src.data.tables import STAGES, TABLES
 from src.errors import RunLockedError, StageOrderError
 from src.pipeline import resume, run
+from src.root import PROJECT_ROOT
 from src.run_record import RunRecord, hold_run, table_hashes
-from src.stage import PROJECT_ROOT, results_path, tables_path
+from src.stage import results_path, tables_path
 
 pytestmark = [pytest.mark.notebook, pytest.mark.xdist_group("run")]
 

@@ -18,11 +18,11 @@ import yaml
 
 from src.errors import SourceError
 from src.inspection.guess import draft_source
+from src.root import PROJECT_ROOT
 from src.sources.config import Source
 from src.sources.files import land_files, peek_files
 from src.sources.origins import FileOrigin
 from src.sources.workbooks import count_title_rows
-from src.stage import PROJECT_ROOT
 
 ROWS = "order,buyer\n1,a\n2,\n"
 

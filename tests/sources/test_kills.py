@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from src.data.ingest import read_raw_tables
 from src.engine import connect
+from src.root import PROJECT_ROOT
 from src.sources.config import Source
 from src.sources.loads import open_loads
 from src.sources.origins import SqlOrigin
 from src.sources.sql import land_sql
-from src.stage import PROJECT_ROOT
 from tests.sources.servers import MARIADB, POSTGRESQL, broker, database, make_topic, produce
 
 pytestmark = pytest.mark.timeout(600)

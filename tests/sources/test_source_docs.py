@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from src.root import PROJECT_ROOT
 from src.sources.config import Source, TableSource
 from src.sources.custom import land_dlt
 from src.sources.origins import DltOrigin
-from src.stage import PROJECT_ROOT
 from tests.sources.servers import Site
 
 PAGE = (PROJECT_ROOT / "docs" / "sources.md").read_text(encoding="utf-8")

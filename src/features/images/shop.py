@@ -8,7 +8,7 @@ import pandas as pd
 from src.features.images.extra import find_missing
 from src.features.images.products import build_picture_tags, build_product_pictures, find_pictures
 from src.features.images.readings import find_parts, read_readings
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = ["ShopPictures", "describe_pictures", "look_at_products"]
 

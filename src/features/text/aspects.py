@@ -7,7 +7,7 @@ import yaml
 
 from src.errors import ParameterError
 from src.features.review_scores import ASPECTS
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = ["AspectWords", "read_aspect_words", "split_clauses"]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from src.decide.catalogue import Campaign
 from src.errors import ConfigurationError, ParameterError
+from src.root import PROJECT_ROOT
 from src.send.channels.base import Channel
 from src.send.channels.maildir import FolderChannel, MaildirChannel
 from src.send.channels.settings import check_settings, read_channel_file
 from src.send.channels.sms import SmsChannel
 from src.send.channels.smtp import SmtpChannel
 from src.send.channels.webhook import WebhookChannel
-from src.stage import PROJECT_ROOT
 
 __all__ = ["ENTRY_POINTS", "open_channel", "open_channels"]
 

@@ -14,7 +14,7 @@ from pydantic import (
 import yaml
 
 from src.errors import ConfigurationError, ParameterError
-from src.stage import PROJECT_ROOT
+from src.root import PROJECT_ROOT
 
 __all__ = [
     "ChannelSettings",
