@@ -9,7 +9,7 @@ import pandas as pd
 
 from src.data.window import within
 
-__all__ = ["Offer", "offer_discount", "order_baskets", "redeemed_by_offer"]
+__all__ = ["Offer", "offer_discount", "order_baskets", "redeemed_by_day", "redeemed_by_offer"]
 
 
 class Offer(Protocol):
@@ -74,6 +74,40 @@ def redeemed_by_offer(
         One row per customer who redeemed (index `customer_id`), one column per action: integer
         cents, had it been that action's offer.
     """
+    worth = _redemptions(orders, events, campaign_id, offers, after_date, last_date)
+    totals = worth.group_by("customer_id").agg(
+        **{name: ibis._[name].sum().cast("int64") for name in offers}
+    )
+    return totals.to_pandas().set_index("customer_id")
+
+
+def redeemed_by_day(
+    orders: Table,
+    events: Table,
+    campaign_id: str,
+    offers: Mapping[str, Offer],
+    after_date: str,
+    last_date: str,
+) -> pd.DataFrame:
+    """Give the same by day.
+
+    Returns
+    -------
+    DataFrame
+        One row per redemption: `customer_id`, `day`, and one column per action, integer cents.
+    """
+    worth = _redemptions(orders, events, campaign_id, offers, after_date, last_date)
+    return worth.to_pandas()
+
+
+def _redemptions(
+    orders: Table,
+    events: Table,
+    campaign_id: str,
+    offers: Mapping[str, Offer],
+    after_date: str,
+    last_date: str,
+) -> Table:
     redeemed = within(events, "event_at", after_date, last_date)
     redeemed = redeemed.filter(
         (redeemed["campaign_id"] == campaign_id) & (redeemed["event_type"] == "coupon_redeemed")
@@ -84,9 +118,7 @@ def redeemed_by_offer(
     largest = largest.group_by(["customer_id", "day"]).agg(basket_minor=ibis._.basket_minor.max())
     baskets = redeemed.join(largest, ["customer_id", "day"])
     worth = {name: offer_discount(offer, baskets["basket_minor"]) for name, offer in offers.items()}
-    sums = baskets.select("customer_id", **worth).group_by("customer_id")
-    totals = sums.agg(**{name: ibis._[name].sum().cast("int64") for name in offers})
-    return totals.to_pandas().set_index("customer_id")
+    return baskets.select("customer_id", "day", **worth)
 
 
 def _minor(value: float) -> int:

@@ -89,12 +89,13 @@ def make_shop(n_customers: int, seed: int) -> Shop:
         }
     )[table_contract("orders").column_names]
     spend = orders[window == 0].groupby("customer_id")["line_value_minor"].sum() / 100
-    return _described(orders, ids, ids.map(spend).fillna(0.0), rng)
+    return described(orders, ids, ids.map(spend).fillna(0.0), rng)
 
 
-def _described(
+def described(
     orders: pd.DataFrame, ids: pd.Series, spend: pd.Series, rng: np.random.Generator
 ) -> Shop:
+    """Give the shop the profiles, segments and values that its last window suggests."""
     band = np.ceil(spend.rank(method="first", pct=True) * 5).astype(int)
     profiles = pd.DataFrame(
         {

@@ -56,12 +56,16 @@ def engine():
 
 @functools.cache
 def plan(seed: int) -> Planned:
+    """05 up to the draw, of an invented shop."""
+    return plan_shop(make_shop(N_CUSTOMERS, seed), f"shop {seed}")
+
+
+def plan_shop(shop: Shop, holdout_salt: str) -> Planned:
     """05 up to the draw."""
-    shop = make_shop(N_CUSTOMERS, seed)
     orders = orders_table(engine(), shop.orders)
     contacts = shop.ids.to_frame().assign(is_contactable=True, reason="")
     eligible = eligibility.build_eligibility(shop.profiles, contacts, 365)
-    is_holdout = assignment.draw_holdout(shop.ids, HOLDOUT_SHARE, f"shop {seed}")
+    is_holdout = assignment.draw_holdout(shop.ids, HOLDOUT_SHARE, holdout_salt)
     ids = shop.ids[eligible["is_eligible"] & ~is_holdout]
     estimates = build_estimates(
         NO_SCORES,
