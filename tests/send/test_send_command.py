@@ -129,5 +129,5 @@ def test_three_channels_wait_for_their_window_and_then_go_once(
     run(str(folder / "params.yaml"), str(folder), None, "08", "08")
     recorded = json.loads((folder / "run.json").read_text())
     assert "08_measure" in json.dumps(recorded)
-    results = pd.read_parquet(folder / "08_measure" / "campaign_results.parquet")
+    results = pd.read_parquet(folder / "tables" / "08_measure" / "campaign_results")
     assert {"ten_percent", "by_text", "by_push"} <= set(results["arm"])
