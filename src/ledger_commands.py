@@ -66,6 +66,22 @@ def show(run: _Run = "latest") -> None:
             )
 
 
+@audit_app.command("accept")
+def accept(run: _Run = "latest") -> None:
+    """Let a ledger that was restored from an older copy send again.
+
+    First see to it that nobody gets a message twice: call campaigns off, or import the log of
+    the mail server with `campanile unknown import`.
+    """
+    from src.ledger.marks import accept_restored
+    from src.run_ledger import open_run_ledger
+
+    typer.confirm("Is nothing left in it that went out after the copy was made?", abort=True)
+    with open_run_ledger(run) as ledger:
+        accept_restored(ledger)
+    typer.echo("accepted; the audit log says by whom")
+
+
 @consent_app.command("import")
 def import_consent(file: _File, run: _Run = "latest") -> None:
     """Append consent events.

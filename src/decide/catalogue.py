@@ -259,6 +259,8 @@ class Campaign(_Strict):
     sender_address: str
     postal_address: str
     unsubscribe_url: str
+    tracking_url: str = ""
+    """Address of `campanile serve`, through which links of e-mails lead; left out, none does."""
     legal_footer: _Line = ""
     lost_value_share: _Share = 0.10
     """Share of a customer's expected value that goes with the permission to write."""

@@ -202,7 +202,8 @@ def blend_policies(running: Policy, new: Policy, new_share: float, note: str) ->
 
 def name_version(mode: str, campaign: Campaign, *grids: np.ndarray) -> str:
     """Name a policy by its mode and a hash of the campaign file and the grids given."""
-    digest = hashlib.blake2b(campaign.model_dump_json().encode(), digest_size=6)
+    file = campaign.model_dump_json(exclude={"tracking_url"})  # decides nothing
+    digest = hashlib.blake2b(file.encode(), digest_size=6)
     for grid in grids:
         digest.update(np.ascontiguousarray(grid.round(6) + 0.0).tobytes())
     return f"{mode}-{digest.hexdigest()}"

@@ -13,7 +13,14 @@ from src.ledger.states import State
 from src.ledger.store import Ledger
 from src.ledger.suppressions import list_customer
 
-__all__ = ["FeedbackKind", "FeedbackReport", "SoftRule", "count_feedback", "record_feedback"]
+__all__ = [
+    "FeedbackKind",
+    "FeedbackReport",
+    "SoftRule",
+    "count_feedback",
+    "keep_feedback",
+    "record_feedback",
+]
 
 _KEY_DIGITS = 64
 _LEAST_DIGITS = 32
@@ -103,15 +110,26 @@ def record_feedback(
     def keep(connection: Connection) -> int:
         if call_id and not _note_call(connection, call_id, now):
             return 0
-        n_new = 0
-        for report in reports:
-            row = _find_message(connection, report.message_key)
-            if row is not None and _insert(connection, row, report, source, now):
-                n_new += 1
-                _stop(connection, row, report.kind, now, soft_rule)
-        return n_new
+        return keep_feedback(connection, reports, source, now, soft_rule)
 
     return ledger.transact(keep)
+
+
+def keep_feedback(
+    connection: Connection,
+    reports: Sequence[FeedbackReport],
+    source: str,
+    now: dt.datetime,
+    soft_rule: SoftRule = SoftRule(),  # noqa: B008 - a tuple
+) -> int:
+    """Do what `record_feedback` does within the caller's transaction."""
+    n_new = 0
+    for report in reports:
+        row = _find_message(connection, report.message_key)
+        if row is not None and _insert(connection, row, report, source, now):
+            n_new += 1
+            _stop(connection, row, report.kind, now, soft_rule)
+    return n_new
 
 
 def count_feedback(connection: Connection, campaign_id: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The way of a message from PLANNED to its end: claims, attempts, endings."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import datetime as dt
 import time
@@ -150,8 +150,11 @@ def turn_over(
     transport: str,
     attempted_at: dt.datetime,
     lease_seconds: float = 120.0,
+    on_finished: Callable[[Connection, dict[Message, Ending]], None] | None = None,
 ) -> tuple[list[Message], list[Message]]:
     """Finish one group and begin the next in one durable write: half the waits for the disk.
+
+    `on_finished` is told, in the same transaction, what was written of how messages ended.
 
     Returns
     -------
@@ -162,6 +165,8 @@ def turn_over(
 
     def turn(connection: Connection) -> tuple[list[Message], list[Message]]:
         finished = _finish(connection, endings, start.now)
+        if on_finished:
+            on_finished(connection, {row: endings[row] for row in finished})
         return finished, _begin(connection, claims, start)
 
     return ledger.transact(turn)

@@ -5,13 +5,16 @@ import math
 
 import pandas as pd
 
+from src.decide.catalogue import Campaign
 from src.measure.complier import ComplierEffect, complier_effect
 from src.measure.delivery import is_delivered
-from src.measure.lift import Lift, effect_on_treated_weights
+from src.measure.lift import LEVEL, Lift, effect_on_treated_weights
 from src.measure.past import PastView
+from src.measure.results import campaign_lift
 
 __all__ = [
     "crossing_sentence",
+    "describe_campaign",
     "promise_sentence",
     "reached_effect",
     "summarize",
@@ -72,6 +75,29 @@ def summarize(
         "pooled_per_customer": shared.estimate if shared else math.nan,
         "pooled_lower": shared.lower if shared else math.nan,
         "pooled_upper": shared.upper if shared else math.nan,
+    }
+
+
+def describe_campaign(outcomes: pd.DataFrame, campaign: Campaign) -> dict[str, float | str]:
+    """Name what the card and other tools need to know of the campaign.
+
+    Returns
+    -------
+    dict
+        `goal`, `channel` (several joined by +), `spend_value` (messages and redeemed discounts of
+        the treated) and `incremental_revenue` with `revenue_lower`, `revenue_upper`: totals over
+        the treated, shop currency.
+    """
+    treated = outcomes[outcomes["is_treated"]]
+    spend = treated["cost_value"].sum() + treated["discount_minor"].sum() / 100
+    lift = campaign_lift(outcomes, LEVEL, "revenue_value")
+    ends = (lift.estimate, lift.lower, lift.upper)
+    names = "incremental_revenue", "revenue_lower", "revenue_upper"
+    return {
+        "goal": campaign.goal,
+        "channel": "+".join(campaign.channels),
+        "spend_value": float(spend),
+        **{name: lift.n_treated * end for name, end in zip(names, ends, strict=True)},
     }
 
 

@@ -9,8 +9,10 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 
 from src.campaign.placeholders import PERSONAL_FIELDS, fill, find_markers, marker
+from src.send.tracking import Tracking
 
 __all__ = ["Body", "PreparedLetter", "prepare_letter"]
 
@@ -22,7 +24,7 @@ _EXAMPLES = {field: "https://x" if field.endswith("_url") else "x" for field in 
 
 @dataclass(frozen=True)
 class Body:
-    """A text in pieces: encoded bytes, and the names of the fields between them."""
+    """A text in pieces: encoded bytes, and between them names of fields or targets of links."""
 
     pieces: tuple[bytes, ...]
     fields: tuple[str, ...]
@@ -35,6 +37,8 @@ class Body:
         ------
         TemplateError
             If a value is missing, empty, or an address that is not http(s).
+        KeyError
+            If the link of a target is missing.
         """
         ready = {field: self._ready(field, values) for field in dict.fromkeys(self.fields)}
         parts = [self.pieces[0]]
@@ -43,7 +47,14 @@ class Body:
         return b"".join(parts)
 
     def _ready(self, field: str, values: Mapping[str, str]) -> bytes:
+        if field not in _MARKERS:
+            return _encode(escape(values[field]), is_open=True)
         return _encode(fill(_MARKERS[field], values, self.is_html), is_open=True)
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """What stands between the pieces beside personal fields."""
+        return tuple(field for field in dict.fromkeys(self.fields) if field not in _MARKERS)
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,12 @@ class PreparedLetter:
 
 
 @lru_cache(maxsize=_N_KEPT)
-def prepare_letter(subject: str, text: str, html: str) -> PreparedLetter:
+def prepare_letter(
+    subject: str, text: str, html: str, tracking: Tracking | None = None
+) -> PreparedLetter:
     """Check a content and encode what is the same for everybody; the last ones are kept.
+
+    Links of the page are cut out if they are tracked; those of the text stay readable.
 
     Raises
     ------
@@ -66,19 +81,26 @@ def prepare_letter(subject: str, text: str, html: str) -> PreparedLetter:
     """
     return PreparedLetter(
         lambda values: fill(subject, values, is_html=False),
-        _prepare(text, is_html=False),
-        _prepare(html, is_html=True),
+        _prepare(text, _as_it_is, is_html=False),
+        _prepare(html, tracking.split if tracking else _as_it_is, is_html=True),
     )
 
 
-def _prepare(text: str, is_html: bool) -> Body:
+def _as_it_is(text: str) -> list[tuple[str, str]]:
+    return [(text, "")]
+
+
+def _prepare(text: str, split: Callable[[str], list[tuple[str, str]]], is_html: bool) -> Body:
     fill(text, _EXAMPLES, is_html)  # refuses what is no marker
-    rest = text.replace("\r\n", "\n").replace("\r", "\n")
-    fields, pieces = tuple(find_markers(rest)), []
-    for field in fields:
-        piece, _, rest = rest.partition(_MARKERS[field])
-        pieces.append(_encode(piece, is_open=True))
-    return Body((*pieces, _encode(rest, is_open=False)), fields, is_html)
+    fields, pieces = [], []
+    for rest, link in split(text.replace("\r\n", "\n").replace("\r", "\n")):
+        for field in find_markers(rest):
+            piece, _, rest = rest.partition(_MARKERS[field])
+            pieces.append(_encode(piece, is_open=True))
+            fields.append(field)
+        pieces.append(_encode(rest, is_open=bool(link)))
+        fields += [link] if link else []
+    return Body(tuple(pieces), tuple(fields), is_html)
 
 
 def _encode(text: str, is_open: bool) -> bytes:

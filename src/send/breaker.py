@@ -1,11 +1,12 @@
 """The circuit breaker: a wave that draws complaints or bounces is stopped between two batches."""
 
+import datetime as dt
 import logging
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from src.ledger.campaigns import pause_campaign
-from src.ledger.feedback import FeedbackKind, FeedbackReport, count_feedback, record_feedback
+from src.ledger.feedback import FeedbackKind, FeedbackReport, count_feedback, keep_feedback
 from src.ledger.outcomes import Ending
 from src.ledger.schema import audit, feedback, messages
 from src.ledger.states import Message, State
@@ -97,8 +98,8 @@ class Breaker:
         return resumed_at is None or newest_at > resumed_at
 
 
-def note_refusals(ledger: Ledger, endings: dict[Message, Ending]) -> None:
-    """Keep what servers said of mailboxes when they refused a message.
+def note_refusals(connection: Connection, endings: dict[Message, Ending], now: dt.datetime) -> None:
+    """Keep what servers said of mailboxes, in the transaction that writes the refusal.
 
     A server that refuses a recipient says the same as a bounce that comes back later.
     """
@@ -107,5 +108,4 @@ def note_refusals(ledger: Ledger, endings: dict[Message, Ending]) -> None:
         judged = judge_reply(ending.reason or "") if ending.state == State.FAILED else None
         if judged is not None:
             reports.append(FeedbackReport(row.message_key, *judged))
-    if reports:
-        record_feedback(ledger, reports, "server")
+    keep_feedback(connection, reports, "server", now)

@@ -12,11 +12,12 @@ from src.decide.catalogue import Campaign
 from src.errors import MarketingError, ParameterError, TemplateError
 from src.keys import read_key
 from src.ledger.people import Person
-from src.send.body import prepare_letter
+from src.send.body import PreparedLetter, prepare_letter
 from src.send.channels import PLAIN, Envelope, Stationery, return_path
 from src.send.dkim import sign
 from src.send.headers import encode_address, encode_mailbox, encode_text, write_headers
 from src.send.links import LinkKind, make_token
+from src.send.tracking import Tracking
 
 __all__ = [
     "ComposeError",
@@ -68,6 +69,8 @@ class Letterhead:
         Stands where a first name is not known.
     stationery : Stationery
         Signatures, and the domain that bounces come back to.
+    tracking : Tracking, optional
+        Where links lead first; None: straight to their targets, and no mark is added.
     """
 
     campaign_id: str
@@ -78,6 +81,7 @@ class Letterhead:
     link_key: bytes = field(repr=False)
     neutral_name: str = "customer"
     stationery: Stationery = PLAIN
+    tracking: Tracking | None = None
 
 
 def build_letterhead(campaign: Campaign, stationery: Stationery = PLAIN) -> Letterhead:
@@ -86,7 +90,8 @@ def build_letterhead(campaign: Campaign, stationery: Stationery = PLAIN) -> Lett
     Raises
     ------
     ParameterError
-        If the sender's address cannot be used, or the unsubscribe address is not https.
+        If the sender's address cannot be used, or the unsubscribe or tracking address is not
+        https.
     """
     sender = encode_address(campaign.sender_address)
     if sender is None:
@@ -107,7 +112,20 @@ def build_letterhead(campaign: Campaign, stationery: Stationery = PLAIN) -> Lett
         unsubscribe_url=campaign.unsubscribe_url,
         link_key=read_key("links"),
         stationery=stationery,
+        tracking=_read_tracking(campaign),
     )
+
+
+def _read_tracking(campaign: Campaign) -> Tracking | None:
+    if not campaign.tracking_url:
+        return None
+    url = campaign.tracking_url.rstrip("/")
+    if not _LINK.fullmatch(url) or "?" in url or "#" in url:
+        raise ParameterError(
+            "Expected tracking_url in the campaign file to be the address of `campanile serve`, "
+            f"https:// and nothing behind ? or #, found {campaign.tracking_url!r}; mend that line."
+        )
+    return Tracking(url, (campaign.unsubscribe_url,))
 
 
 def compose(
@@ -149,7 +167,7 @@ def compose(
     values = {"first_name": person.first_name or letterhead.neutral_name, "unsubscribe_url": link}
     boundary = f"=_{message.message_key[:32]}"
     try:
-        letter = prepare_letter(content.subject, content.text, content.html)
+        letter = prepare_letter(content.subject, content.text, content.html, letterhead.tracking)
         headers = {
             "From": letterhead.mailbox,
             "To": encode_mailbox(f"{person.first_name} {person.last_name}", recipient),
@@ -161,12 +179,22 @@ def compose(
             "MIME-Version": "1.0",
             "Content-Type": f'multipart/alternative; boundary="{boundary}"',
         }
-        parts = {"plain": letter.plain.fill(values), "html": letter.html.fill(values)}
+        links = _tracked_links(letterhead, letter, message.message_key, sent_at)
+        parts = {"plain": letter.plain.fill(values), "html": letter.html.fill(values | links)}
         octets = _write(headers, _join(boundary, parts), letterhead.stationery, sent_at)
     except (TemplateError, ValueError):
         raise ComposeError("content cannot be filled") from None
     sender = _return_path(letterhead, message.message_key)
     return Envelope(message.message_key, sender, recipient, octets)
+
+
+def _tracked_links(
+    letterhead: Letterhead, letter: PreparedLetter, message_key: str, sent_at: dt.datetime
+) -> dict[str, str]:
+    tracking, targets = letterhead.tracking, letter.html.links
+    if not tracking:
+        return {}
+    return tracking.links(letterhead.link_key, message_key, sent_at.date(), *targets)
 
 
 @lru_cache(maxsize=8)

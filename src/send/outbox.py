@@ -12,6 +12,7 @@ import time
 from src.decide.catalogue import Campaign
 from src.errors import ParameterError
 from src.ledger.approvals import DRY_TRANSPORTS, check_approved
+from src.ledger.marks import SendMark, marking
 from src.ledger.outcomes import Ending
 from src.ledger.people import Person, read_people
 from src.ledger.queue import claim_messages, fail_untried, read_contents, turn_over
@@ -51,6 +52,7 @@ class _Route:
     rules: RetryRules
     on_unknown: str
     threads: Executor
+    mark: SendMark
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,23 @@ def deliver(
     ------
     ParameterError
         If `on_unknown` is neither.
+    RestoredError
+        If the ledger is an older copy of one that was sent from.
     """
     if on_unknown not in POLICIES:
         raise ParameterError(f"Expected on_unknown to be one of {POLICIES}, found {on_unknown!r}.")
     letterhead = build_letterhead(campaign, getattr(channel, "stationery", PLAIN))
     names = campaign.campaign_id, by or campaign.channel
-    if channel.name not in DRY_TRANSPORTS:
+    is_live = channel.name not in DRY_TRANSPORTS
+    if is_live:
         check_approved(ledger, campaign.campaign_id)
     rules = read_rules(ledger, campaign.campaign_id)
-    with sending(ledger) as sender, ThreadPoolExecutor(channel.n_at_once) as threads:
-        route = _Route(ledger, channel, letterhead, clock, rules, on_unknown, threads)
+    with (
+        marking(ledger, is_live) as mark,
+        sending(ledger) as sender,
+        ThreadPoolExecutor(channel.n_at_once) as threads,
+    ):
+        route = _Route(ledger, channel, letterhead, clock, rules, on_unknown, threads, mark)
         run = _Pass(route, sender, names, batch_rows, Throttle(limits), on_progress, is_stopped)
         try:
             run.deliver_all()
@@ -240,6 +249,7 @@ class _Pass:
         envelopes = self._compose(group, moment)
         ready = [item.claim for item in group if item.claim.message_key in envelopes]
         begun = self._turn(ready, moment)
+        route.mark.put(begun)
         outcomes = hand_over(
             route.channel, [envelopes[row.message_key] for row in begun], route.threads
         )
@@ -256,11 +266,17 @@ class _Pass:
         """Write how the last group ended and that this one begins; gives what may be sent."""
         route, ended = self.route, self.ended
         seconds = getattr(route.channel, "max_seconds", 0.0) + _LEASE_SECONDS
+        now = route.ledger.now()
         finished, begun = turn_over(
-            route.ledger, ended, claims, route.channel.name, moment, seconds
+            route.ledger,
+            ended,
+            claims,
+            route.channel.name,
+            moment,
+            seconds,
+            lambda connection, found: note_refusals(connection, found, now),
         )
         self._count(Counter(ended[row].state for row in finished))
-        note_refusals(route.ledger, {row: ended[row] for row in finished})
         self.ended = {}
         return begun
 

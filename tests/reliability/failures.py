@@ -1,14 +1,15 @@
 """Real failures of other senders, each as a scenario, and as a change that brings it back.
 
 A scenario ends well on the program as it is. With its mutant, one function replaced by what the
-failing sender did, it must not. The restored copy (6) belongs to the checks of that part; those
-of bounces, mailboxes and the unsubscribe page are in `inbound_failures`.
+failing sender did, it must not. Those of bounces, mailboxes and the unsubscribe page are in
+`inbound_failures`.
 """
 
 from collections import Counter
 from dataclasses import dataclass, replace
 import datetime as dt
 import secrets
+import shutil
 import signal
 
 import pytest
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from src.errors import ParameterError
 from src.ledger import open_ledger, send_log
+from src.ledger.marks import RestoredError
 import src.ledger.messages as messages_module
 import src.ledger.queue as queue_module
 from src.ledger.retries import RetryRules, set_rules
@@ -220,6 +222,31 @@ def keys_that_differ_each_time(patch):
     patch.setattr(campaigns, "message_key", key)
 
 
+def an_old_copy_is_put_back(folder):
+    """A copy made while messages go out; the rest goes out; then the copy is put back."""
+    plan, copy = _plan(folder), folder / "copy"
+    with start_sink(folder / "sink") as sink:
+        groups = iter(range(2))
+        channel = SmtpChannel(smtp_settings(sink.port))
+        _by_memory(folder, channel, is_stopped=lambda: next(groups, None) is None)
+        shutil.copytree(folder / "ledger", copy)
+        _by_smtp(folder, sink.port)
+        _once(plan, sink.keys())
+        shutil.rmtree(folder / "ledger")
+        shutil.copytree(copy, folder / "ledger")
+        refused = []
+        try:
+            _by_smtp(folder, sink.port)
+        except RestoredError as error:
+            refused.append(str(error))
+        _once(plan, sink.keys())
+    assert [text for text in refused if "campanile audit accept" in text]
+
+
+def sends_from_any_copy(patch):
+    patch.setattr("src.ledger.marks.check_marks", lambda _: None)
+
+
 def one_poisoned_row(folder):
     plan = _plan(folder)
     poisoned = sorted(plan.recipients)[10]
@@ -385,6 +412,7 @@ FAILURES = {
     3: Failure("listmonk#2313", fifty_pauses, resume_from_the_first),
     4: Failure("listmonk#1802", storm_of_4xx, refuse_on_4xx),
     5: Failure("listmonk#1546", idle_connection_closed, lost_on_a_broken_pipe),
+    6: Failure("listmonk#1801", an_old_copy_is_put_back, sends_from_any_copy),
     10: Failure("mautic#2215", two_runners, claims_that_hold_nobody_off),
     11: Failure("mautic#9880", planned_twice, keys_that_differ_each_time),
     12: Failure("mautic#7226", one_poisoned_row, whole_group_again),

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 
+import src.ledger.marks as marks
 import src.ledger.queue as queue
 import src.send.body as body
 import src.send.channels.session as session
@@ -34,7 +35,9 @@ STEPS = {
     "fail untried": (outbox, "fail_untried"),
     "turn over": (outbox, "turn_over"),
     "finish in turn": (queue, "_finish"),
+    "note refusals": (outbox, "note_refusals"),
     "begin in turn": (queue, "_begin"),
+    "mark": (marks.SendMark, "put"),
     "hand over": (outbox, "hand_over"),
     "to wire": (smtp, "to_wire"),
     "take connections": (smtp.SmtpChannel, "take_sessions"),

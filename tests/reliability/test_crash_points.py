@@ -5,8 +5,8 @@ journal of the server, which runs in another process and knows nothing of ours.
 """
 
 from collections import Counter
-import shutil
 import signal
+import sqlite3
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +15,7 @@ from src.ledger import open_ledger
 from src.ledger.retries import RetryRules, set_rules
 from tests.reliability.campaigns import hold_some_back, plan_campaign
 from tests.reliability.checker import COUNTERS, History, check
+from tests.reliability.copies import copy_ledger
 from tests.reliability.grounds import CLOCK, Ground
 from tests.reliability.points import POINTS, POSITIONS, STEPS, Stop, count_calls, index_of
 from tests.reliability.sinks import start_sink
@@ -38,7 +39,7 @@ def planned(tmp_path_factory):
     addresses = list(plan.recipients.values())
     rules = {"recipients": {addresses[i]: [fault] for i, fault in FAULTS.items()}}
     quiet = tmp_path_factory.mktemp("quiet")
-    shutil.copytree(folder / "ledger", quiet / "ledger")
+    copy_ledger(folder / "ledger", quiet / "ledger")
     with start_sink(quiet / "sink", rules) as sink:
         counted = count_calls(Ground(quiet, "", sink.port, batch_rows=8), quiet / "calls.json")
     return SimpleNamespace(folder=folder, plan=plan, rules=rules, counted=counted)
@@ -88,7 +89,7 @@ def test_a_kill_at_this_point_loses_nothing_and_doubles_nothing(tmp_path, planne
     indices = {index_of(planned.counted, step, position) for position in POSITIONS}
     for index in sorted(indices):
         run = tmp_path / str(index)
-        shutil.copytree(planned.folder / "ledger", run / "ledger")
+        copy_ledger(planned.folder / "ledger", run / "ledger")
         with start_sink(run / "sink", planned.rules) as sink:
             ground = Ground(run, "", sink.port, batch_rows=8)
             child, pipe = ground.fork(Stop(point, index).install)
@@ -103,3 +104,32 @@ def test_a_kill_at_this_point_loses_nothing_and_doubles_nothing(tmp_path, planne
         assert states["SUPPRESSED"] == held["no consent"] + held["cap"]
         assert states["CANCELLED"] == held["quiet"]
         assert states["UNKNOWN"] <= ground.n_connections + 2  # and two that the server hid
+
+
+@pytest.mark.parametrize("point", ["note refusals", "turn over"])
+def test_a_refusal_and_what_it_says_of_the_mailbox_are_written_together(tmp_path, planned, point):
+    """Whenever the sender stops, who was refused for good is not written to again."""
+    with open_ledger(tmp_path / "planned") as ledger:
+        plan = plan_campaign(ledger, 12, is_refusing=lambda _: False)
+    gone = sorted(plan.recipients.values())[::3]
+    cells = [(when, index) for when in ("before", "after") for index in range(4)]
+    n_killed = 0
+    for when, index in cells:
+        run = tmp_path / f"{when} {index}"
+        copy_ledger(tmp_path / "planned" / "ledger", run / "ledger")
+        with start_sink(
+            run / "sink", {"recipients": {one: ["rcpt:550"] * 9 for one in gone}}
+        ) as sink:
+            ground = Ground(run, "", sink.port, batch_rows=8)
+            n_killed += ground.bury(*ground.fork(Stop(f"{when} {point}", index).install)) < 0
+            finish(ground)
+        with sqlite3.connect(run / "ledger" / "ledger.db") as connection:
+            failed = "SELECT message_key FROM messages WHERE state = 'FAILED'"
+            noted = "SELECT message_key FROM feedback WHERE kind = 'hard'"
+            pairs = [sorted(connection.execute(text).fetchall()) for text in (failed, noted)]
+            unknown = "SELECT count(*) FROM messages WHERE state = 'UNKNOWN'"
+            n_unknown = connection.execute(unknown).fetchone()[0]
+        connection.close()
+        assert pairs[0] == pairs[1]
+        assert len(pairs[0]) + n_unknown >= len(gone)
+    assert n_killed >= 6

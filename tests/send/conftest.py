@@ -2,7 +2,6 @@
 
 import base64
 import http.server
-import shutil
 import socket
 import threading
 
@@ -20,6 +19,7 @@ from src.ledger import (
 )
 from src.send import run_clock
 from tests.ledger.sealing import sealed
+from tests.reliability.copies import copy_ledger
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 SAID_AT = pd.Timestamp("2024-01-01T08:00:00Z")
@@ -54,7 +54,7 @@ def empty_ledger(tmp_path_factory):
 
 @pytest.fixture
 def ledger(tmp_path, empty_ledger):
-    shutil.copytree(empty_ledger, tmp_path / "ledger")
+    copy_ledger(empty_ledger, tmp_path / "ledger")
     with open_ledger(tmp_path) as ledger:
         yield ledger
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 import pandas as pd
 import pytest
-from sqlalchemy import create_engine, event, select, text
+from sqlalchemy import create_engine, event, func, select, text
 
 from src.errors import LedgerError
 from src.keys import KEYS_VARIABLE, keys_path
@@ -483,10 +483,15 @@ class Machine(RuleBasedStateMachine):
         finish_attempts(self.ledger, self.hand_over(0, ["taken"] * 8))
 
     def open_messages(self):
-        """Give the messages that have not come to an end, with the time they wait for."""
+        """Give the messages that have not come to an end, with the time they wait for.
+
+        Who claimed is dead here only once the lease is over, and a clock that was put back
+        makes a lease long.
+        """
         ended = [state.value for state in TERMINAL | {State.UNKNOWN}]
         columns = messages.c
-        query = select(columns.message_key, columns.next_at).where(columns.state.not_in(ended))
+        waits_for = func.coalesce(columns.next_at, columns.leased_until)
+        query = select(columns.message_key, waits_for).where(columns.state.not_in(ended))
         with self.ledger.read() as connection:
             return dict(connection.execute(query).all())
 
