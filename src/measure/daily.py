@@ -91,7 +91,9 @@ def read_daily(
         ends = (lift.estimate, lift.lower, lift.upper, wide.lower, wide.upper)
         rows.append((day + 1, *(lift.n_treated * end for end in ends)))
     names = ["day", "estimate", "lower", "upper", "seq_lower", "seq_upper"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=names).astype(
+        {"day": "int64"} | dict.fromkeys(names[1:], float)
+    )
 
 
 def _own_offer(taken: pd.DataFrame, outcomes: pd.DataFrame, campaign: Campaign) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-__all__ = ["delivered_share", "delivery_by_arm"]
+__all__ = ["delivered_share", "delivery_by_arm", "is_delivered"]
 
 _DELIVERED = ("SENT", "RESOLVED_SENT")
 
@@ -27,8 +27,9 @@ def delivery_by_arm(
     DataFrame
         Row per arm: `n_assigned`, `n_delivered` and `delivered_share`.
     """
-    is_delivered = outcomes["customer_id"].isin(_delivered_customers(send_log))
-    by_arm = is_delivered.groupby(outcomes["action"].to_numpy()).agg(["size", "sum"])
+    by_arm = (
+        is_delivered(outcomes, send_log).groupby(outcomes["action"].to_numpy()).agg(["size", "sum"])
+    )
     by_arm = by_arm.reindex(arms, fill_value=0).astype(int)
     by_arm.columns = ["n_assigned", "n_delivered"]
     share = by_arm["n_delivered"] / by_arm["n_assigned"].where(by_arm["n_assigned"] > 0)
@@ -37,9 +38,11 @@ def delivery_by_arm(
 
 def delivered_share(outcomes: pd.DataFrame, send_log: pd.DataFrame) -> float:
     """Share of the customers assigned an action that were reached; NaN if there are none."""
-    treated = outcomes.loc[outcomes["is_treated"], "customer_id"]
-    return float(treated.isin(_delivered_customers(send_log)).mean()) if len(treated) else np.nan
+    treated = outcomes[outcomes["is_treated"]]
+    return float(is_delivered(treated, send_log).mean()) if len(treated) else np.nan
 
 
-def _delivered_customers(send_log: pd.DataFrame) -> pd.Series:
-    return send_log.loc[send_log["state"].isin(_DELIVERED), "customer_id"]
+def is_delivered(outcomes: pd.DataFrame, send_log: pd.DataFrame) -> pd.Series:
+    """Whether each customer of the experiment was reached, in the order of `outcomes`."""
+    reached = send_log.loc[send_log["state"].isin(_DELIVERED), "customer_id"]
+    return outcomes["customer_id"].isin(reached)

@@ -11,7 +11,14 @@ from src.ledger.feedback import FeedbackKind
 from src.ledger.schema import assignments, feedback, messages
 from src.measure.lift import effect_on_treated_weights, estimate_lift
 
-__all__ = ["GUARDRAILS", "count_crossings", "guardrail_table", "read_losses"]
+__all__ = [
+    "GUARDRAILS",
+    "count_crossings",
+    "guardrail_rows",
+    "guardrail_table",
+    "read_losses",
+    "summarize_guards",
+]
 
 GUARDRAILS = {
     "unsubscribed": "is_unsubscribed",
@@ -160,3 +167,19 @@ def count_crossings(
         "n_other_treated": int((is_reached & outcomes["is_treated"]).sum()),
         "n_other_control": int((is_reached & ~outcomes["is_treated"]).sum()),
     }
+
+
+def guardrail_rows(guards: pd.DataFrame, campaign_id: str) -> pd.DataFrame:
+    """Give the table `guardrails` of a campaign."""
+    return guards.rename_axis("guardrail").reset_index().assign(campaign_id=campaign_id)
+
+
+def summarize_guards(guards: pd.DataFrame, crossings: dict[str, int]) -> dict[str, float | int]:
+    """Name the numbers for the record: counts of each guardrail by arm, and crossings."""
+    named = {
+        f"n_{name}_{arm}": int(guards.loc[name, arm])
+        for name in guards.index
+        for arm in ("treated", "control")
+    }
+    worse = ", ".join(guards.index[guards["is_worse"]])
+    return named | crossings | {"guardrails_worse": worse}

@@ -13,7 +13,7 @@ from src.features.offers import redeemed_by_offer
 from src.measure.refunds import kept_orders, refund_totals
 from src.metrics.profit import profit_minor
 
-__all__ = ["build_outcomes", "matured_days", "redeemed_discounts"]
+__all__ = ["build_outcomes", "last_day", "matured_days", "redeemed_discounts"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,11 @@ def matured_days(orders: Table, as_of_date: str, outcome_days: int) -> int:
         return 0
     known = (pd.Timestamp(last).date() - parse_date(as_of_date)).days
     return int(np.clip(known, 0, outcome_days))
+
+
+def last_day(as_of_date: str, days: int) -> str:
+    """Last ISO date of a window of so many days; the as-of date itself if it has none."""
+    return days_after(as_of_date, days)
 
 
 def build_outcomes(
@@ -85,7 +90,7 @@ def build_outcomes(
     """
     inside = decisions.loc[decisions["action"].ne(NONE), ["customer_id", "action", "pscore"]]
     inside = inside.sort_values("customer_id", ignore_index=True)
-    ids, last_date = inside["customer_id"], days_after(as_of_date, days)
+    ids, last_date = inside["customer_id"], last_day(as_of_date, days)
     kept = orders if refunds is None else kept_orders(orders, refunds)
     after = window_totals(kept, ids, as_of_date, last_date)
     before = window_totals(orders, ids, days_after(as_of_date, -days), as_of_date)

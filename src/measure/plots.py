@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from src.figure import ACCENT, BAD, GOOD, MUTED, new_axes, new_row
-from src.measure.results import ALL, ANY_ACTION, PLAIN
+from src.measure.results import ALL, ANY_ACTION, PLAIN, SHRUNK
 
-__all__ = ["plot_arms", "plot_balance", "plot_segments"]
+__all__ = ["plot_arms", "plot_balance", "plot_daily", "plot_predictions", "plot_segments"]
 
 
 def plot_arms(results: pd.DataFrame, mde_value: float) -> Axes:
@@ -73,7 +73,10 @@ def plot_segments(results: pd.DataFrame) -> Axes:
     colors = np.where(rows["lower"] > 0, GOOD, np.where(rows["upper"] < 0, BAD, ACCENT))
     height = np.arange(len(rows))
     axes.hlines(height, rows["lower"], rows["upper"], colors=colors, lw=2.2)
-    axes.scatter(rows["estimate"], height, c=colors, s=46, zorder=3)
+    axes.scatter(rows["estimate"], height, c=colors, s=46, zorder=3, label="by itself")
+    shrunk = results[results["metric"].eq(SHRUNK)].set_index("segment").reindex(rows["segment"])
+    axes.scatter(shrunk["estimate"], height, c=MUTED, s=46, marker="D", label="by the help of all")
+    axes.legend(ncols=2, loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=8.5, frameon=False)
     labels = [
         f"{name}\n{treated:,} against {control:,}"
         for name, treated, control in zip(
@@ -128,3 +131,51 @@ def plot_balance(
     for axes in (left, right):
         axes.grid(axis="y", visible=False)
     return figure
+
+
+def plot_daily(daily: pd.DataFrame, level: float) -> Axes:
+    """Incremental profit as it would have been read each day, with the two intervals."""
+    is_off = daily["seq_lower"].gt(0) | daily["seq_upper"].lt(0)
+    axes = new_axes(
+        _daily_message(daily, is_off), "day after the as-of date", "incremental profit", (7.8, 3.6)
+    )
+    day = daily["day"]
+    ends = daily["seq_lower"], daily["seq_upper"]
+    axes.fill_between(day, *ends, color="#e3e9f0", lw=0, label=f"true on all days ({level:.0%})")
+    ends = daily["lower"], daily["upper"]
+    axes.fill_between(day, *ends, color="#b9cde2", lw=0, label="true on one day named beforehand")
+    axes.plot(day, daily["estimate"], color=ACCENT, lw=2, label="estimate")
+    axes.axhline(0, color="#52606d", lw=1)
+    spread = (daily["upper"] - daily["lower"]).max()
+    if np.isfinite(spread) and spread > 0:  # the first days' interval would hide all others
+        low, high = daily["lower"].min() - spread, daily["upper"].max() + spread
+        axes.set_ylim(low, high)
+    axes.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=8.5, frameon=False)
+    return axes
+
+
+def _daily_message(daily: pd.DataFrame, is_off: pd.Series) -> str:
+    if not is_off.any():
+        return "Read every day, the campaign would never have been called a gain or a loss"
+    first = daily.loc[is_off.idxmax()]
+    what = "gain" if first["seq_lower"] > 0 else "loss"
+    return f"From day {first['day']:.0f} on it could have been called a {what}"
+
+
+def plot_predictions(groups: pd.DataFrame) -> Axes:
+    """Realised against predicted effect, by groups of customers."""
+    inside = groups["predicted_value"].between(groups["lower"], groups["upper"])
+    axes = new_axes(
+        f"{inside.sum()} of {len(groups)} groups did what was predicted, give or take chance",
+        "predicted effect per customer (shop currency)",
+        "realised effect",
+        size=(5.4, 4.2),
+    )
+    x = groups["predicted_value"]
+    ends = groups["realised_value"] - groups["lower"], groups["upper"] - groups["realised_value"]
+    axes.errorbar(x, groups["realised_value"], np.array(ends), fmt="o", color=ACCENT, lw=2)
+    line = [x.min(), x.max()]
+    axes.plot(line, line, color=MUTED, lw=1, ls="--", label="as predicted")
+    axes.axhline(0, color="#52606d", lw=1)
+    axes.legend(fontsize=8.5, frameon=False)
+    return axes

@@ -10,11 +10,13 @@ from src.measure.lift import (
     effect_on_treated_weights,
     estimate_lift,
 )
+from src.measure.pooling import shrink_effects
 
 __all__ = [
     "ALL",
     "ANY_ACTION",
     "METRICS",
+    "SHRUNK",
     "build_results",
     "campaign_lift",
     "campaign_weights",
@@ -32,6 +34,7 @@ METRICS = {
 }
 """Metric in the results, and its column in the outcomes."""
 
+SHRUNK = "profit_per_customer_shrunk"
 TOTAL = "incremental_profit"
 PLAIN = "profit_per_customer_unadjusted"
 
@@ -76,7 +79,8 @@ def build_results(
     customers assigned to the arm, message costs included. The headline, any action for all, has
     the level given. Arms are read side by side, and so are segments, so their intervals are
     widened to :math:`1 - (1 - \text{level}) / m` (Bonferroni), which keeps all m of them true
-    together with the level given.
+    together with the level given. Beside them stands each segment's effect drawn towards that of
+    all (`shrink_effects`): the better guess for the next campaign.
 
     Parameters
     ----------
@@ -108,9 +112,27 @@ def build_results(
     for name in names:
         group = named[named["segment"].eq(name)]
         rows += _rows(group, name, ANY_ACTION, ["profit_per_customer"], each)
+    rows += _shrunken_rows(named, names, level)
     columns = ["segment", "arm", "metric", "estimate", "lower", "upper", "level"]
     results = pd.DataFrame(rows, columns=[*columns, "n_treated", "n_control", "method"])
     return results.assign(campaign_id=campaign_id)
+
+
+def _shrunken_rows(named: pd.DataFrame, names: list[str], level: float) -> list[tuple]:
+    """Segments' effects by the help of each other."""
+    metric = METRICS["profit_per_customer"]
+    groups = {name: named[named["segment"].eq(name)] for name in names}
+    lifts = {name: _lift(group, ANY_ACTION, metric, level, True) for name, group in groups.items()}
+    known = {name: lift for name, lift in lifts.items() if lift.is_known and lift.standard_error}
+    if not known:
+        return []
+    effects = [lift.estimate for lift in known.values()]
+    shrunk = shrink_effects(effects, [lift.standard_error for lift in known.values()], level)
+    method = "Hajek weights, effect on the treated; adjusted; parametric empirical Bayes"
+    return [
+        (name, ANY_ACTION, SHRUNK, *map(float, ends), level, lift.n_treated, lift.n_control, method)
+        for (name, lift), ends in zip(known.items(), shrunk, strict=True)
+    ]
 
 
 def _rows(
