@@ -94,7 +94,10 @@ def test_three_channels_wait_for_their_window_and_then_go_once(
     enter_contacts(folder)
     with start_sink(tmp_path / "sink") as sink:
         file = write_channels(tmp_path, sink.port, gateway.url)
-        choices = [f"run.campaign={write_campaign(tmp_path)}", f"07_send.channel_file={file}"]
+        campaign = write_campaign(tmp_path)
+        stages = ("05_decide", "06_campaign", "07_send", "08_measure")
+        choices = [f"{stage}.campaign={campaign}" for stage in stages]
+        choices.append(f"07_send.channel_file={file}")
         run(str(folder / "params.yaml"), str(folder), choices, "05", "08")
         planned = {channel: n for (channel, state), n in states(folder).items()}
         assert set(planned) == set(CHANNELS)
