@@ -84,9 +84,9 @@ def describe_campaign(outcomes: pd.DataFrame, campaign: Campaign) -> dict[str, f
     Returns
     -------
     dict
-        `goal`, `channel` (several joined by +), `spend_value` (messages and redeemed discounts of
-        the treated) and `incremental_revenue` with `revenue_lower`, `revenue_upper`: totals over
-        the treated, shop currency.
+        `campaign_id`, `goal`, `channel` (several joined by +), `spend_value` (messages and
+        redeemed discounts of the treated) and `incremental_revenue` with `revenue_lower`,
+        `revenue_upper`: totals over the treated, shop currency, at 95 %.
     """
     treated = outcomes[outcomes["is_treated"]]
     spend = treated["cost_value"].sum() + treated["discount_minor"].sum() / 100
@@ -94,6 +94,7 @@ def describe_campaign(outcomes: pd.DataFrame, campaign: Campaign) -> dict[str, f
     ends = (lift.estimate, lift.lower, lift.upper)
     names = "incremental_revenue", "revenue_lower", "revenue_upper"
     return {
+        "campaign_id": campaign.campaign_id,
         "goal": campaign.goal,
         "channel": "+".join(campaign.channels),
         "spend_value": float(spend),

@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from src.report.card import build_card, write_card
 from src.report.headlines import NAMES, QUESTIONS, headline_numbers
 from src.report.interval import draw_interval
 from src.report.record import RunRecord, StageRecord, read_run
@@ -86,7 +87,8 @@ def build_report(run: Path) -> Path:
     Returns
     -------
     Path
-        ``<run>/report/index.html``.
+        ``<run>/report/index.html``. Beside it lie ``card.html``, a page to sign, and in the run
+        the same as ``card.json``.
 
     Raises
     ------
@@ -100,12 +102,15 @@ def build_report(run: Path) -> Path:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     try:
+        card = build_card(run)
         (draft / "index.html").write_text(pages.index(record, steps), encoding="utf-8")
+        (draft / "card.html").write_text(pages.card(card, record), encoding="utf-8")
         for step in steps:
             if step.page:
                 text = pages.stage(record, steps, step)
                 (draft / step.page).write_text(text, encoding="utf-8")
         _publish(draft, run / "report")
+        write_card(run, card)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return run / "report" / "index.html"
@@ -202,6 +207,18 @@ class _Pages:
             versions=_flat(record.facts.get("versions")),
             params=record.params,
             stage_facts=[(step.number, _flat(step.record.facts)) for step in steps],
+        )
+
+    def card(self, card: dict[str, Any], record: RunRecord) -> str:
+        """Render the page to sign."""
+        profit = card["profit"]
+        ends = (profit["lower"], profit["incremental_profit"], profit["upper"])
+        return self._templates.get_template("card.html.j2").render(
+            **self._shared,
+            card=card,
+            verdict=describe_verdict(record.results("08_measure")),
+            bar=draw_interval(*ends),
+            as_of=format_day(card["campaign"]["as_of_date"]),
         )
 
     def stage(self, record: RunRecord, steps: list[Step], step: Step) -> str:
