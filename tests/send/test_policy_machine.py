@@ -396,7 +396,9 @@ class Machine(RuleBasedStateMachine):
         for row, outcome in zip(self.begun[who], outcomes * 9, strict=False):
             self.look(row)
             if outcome in ("taken", "lost"):
-                self.sink.setdefault(row.message_key, []).append((row.customer_id, row.attempted_at))
+                self.sink.setdefault(row.message_key, []).append(
+                    (row.customer_id, row.attempted_at)
+                )
             if outcome == "taken":
                 endings[row] = Ending(State.SENT)
             elif outcome == "later":

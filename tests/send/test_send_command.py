@@ -46,6 +46,7 @@ def write_campaign(folder):
     """The shop's campaign with a third and a fourth arm, and a window that opens in two days."""
     file = PROJECT_ROOT / "params" / "campaigns" / "autumn_coupon.yaml"
     campaign = yaml.safe_load(file.read_text())
+    campaign["campaign_id"] = "three_ways"
     opens_on = dt.date.today() + dt.timedelta(days=2)
     campaign["sending"] = {"start_date": opens_on.isoformat(), "from_hour": 9, "to_hour": 20}
     letter = campaign["actions"].pop("five_dollars")
@@ -69,7 +70,10 @@ def write_channels(folder, port, address):
 
 
 def states(folder):
-    query = "SELECT channel, state, count(*) FROM messages GROUP BY channel, state"
+    query = (
+        "SELECT channel, state, count(*) FROM messages WHERE campaign_id = 'three_ways' "
+        "GROUP BY channel, state"
+    )
     with open_ledger(folder) as ledger, ledger.read() as connection:
         rows = connection.execute(sa.text(query)).all()
     return {(channel, state): n for channel, state, n in rows}
