@@ -6,6 +6,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from src import run_ledger
@@ -14,6 +15,7 @@ from src.errors import MarketingError
 from src.keys import KEYS_VARIABLE
 from src.ledger import count_states, open_ledger, record_assignments, set_limits, suppress
 from src.ledger.audit import account
+from src.ledger.marks import RestoredError, check_marks, marking
 from src.ledger.queue import Ending, begin_attempts, claim_messages, finish_attempts
 from src.ledger.recovery import recover
 from src.ledger.states import State
@@ -166,3 +168,21 @@ def test_the_policy_file_of_the_project_is_set(run):
     claims, denied = claim_messages(run, "a", "spring", "email", find_denials, T0)
     assert (len(claims), denied) == (3, {})  # 10:00 in Berlin
     assert "found none" in str(tell("campaign", "policy", "spring", "params/no.yaml").exception)
+
+
+def test_a_restored_ledger_is_accepted_only_by_who_says_yes(run):
+    with marking(run, is_live=True) as mark:
+        claims, _ = claim_messages(run, "a", "spring", "email", lambda *_: {}, T0)
+        mark.put(begin_attempts(run, claims, "smtp", T0))
+    with run.write() as connection:
+        connection.execute(text("UPDATE messages SET fence = 0"))  # as it was before
+    with pytest.raises(RestoredError):
+        check_marks(run)
+    command = ["audit", "accept", "--run", "one"]
+    assert CliRunner().invoke(app, command, input="n\n").exit_code == 1
+    with pytest.raises(RestoredError):
+        check_marks(run)
+    answer = CliRunner().invoke(app, command, input="y\n")
+    assert answer.exit_code == 0
+    assert "the audit log says by whom" in answer.stdout
+    check_marks(run)

@@ -387,13 +387,18 @@ class Machine(RuleBasedStateMachine):
         return next(k for k in (who, *held) if held[k])
 
     def hand_over(self, who, outcomes):
-        """Let the world answer; what it took is in the sink whether or not we get to know."""
+        """Let the world answer; what it took is in the sink whether or not we get to know.
+
+        A contact is dated by the moment its attempt began, as caps count it.
+        """
         rules = {name: read_rules(self.ledger, name) for name in CAMPAIGNS}
         endings = {}
         for row, outcome in zip(self.begun[who], outcomes * 9, strict=False):
             self.look(row)
             if outcome in ("taken", "lost"):
-                self.sink.setdefault(row.message_key, []).append((row.customer_id, self.now))
+                self.sink.setdefault(row.message_key, []).append(
+                    (row.customer_id, row.attempted_at)
+                )
             if outcome == "taken":
                 endings[row] = Ending(State.SENT)
             elif outcome == "later":
