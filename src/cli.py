@@ -133,13 +133,29 @@ def send(
 
 
 @app.command()
-def report(run_id: _RunId) -> None:
-    """Build a run's HTML report anew."""
-    from src.report import build_report
+def report(
+    run_id: Annotated[str, typer.Argument(help="Name of a run below runs/, or `latest`.")] = "",
+    is_all: Annotated[
+        bool, typer.Option("--all", help="One page of all campaigns, runs/index.html.")
+    ] = False,
+    export: Annotated[
+        str, typer.Option(help="Folder for the lift, as PyMC-Marketing, Meridian, Robyn take it.")
+    ] = "",
+) -> None:
+    """Build a run's HTML report anew, with its run card; or the page of all campaigns."""
+    from src.report import build_dashboard, build_report, export_lift
+    from src.report.card import build_card
     from src.run_record import RunRecord
 
+    if is_all == bool(run_id):
+        raise typer.BadParameter("Expected the name of a run, or --all; give one of the two.")
+    if is_all:
+        typer.echo(build_dashboard(PROJECT_ROOT / "runs"))
+        return
     path = RunRecord.read(PROJECT_ROOT / _run_dir(run_id)).run
     typer.echo(build_report(path))
+    for file in export_lift(build_card(path), Path(export)) if export else ():
+        typer.echo(file)
 
 
 def main() -> None:

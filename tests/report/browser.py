@@ -68,7 +68,7 @@ class Browser:
         if is_leaving:
             self._events = []
         codes = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}
-        code, text = codes[key]
+        code, text = codes.get(key) or (ord(key.upper()), key)
         told = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code}
         kind = "keyDown" if text else "rawKeyDown"
         self._tab("Input.dispatchKeyEvent", type=kind, text=text, **told)

@@ -25,7 +25,7 @@ def test_one_page_per_notebook_and_the_index(whole_run):
     index = build_report(whole_run)
     assert index == whole_run / "report" / "index.html"
     pages = sorted(path.name for path in index.parent.iterdir())
-    assert pages == sorted(["index.html", *(f"{name}.html" for name in STAGES)])
+    assert pages == sorted(["card.html", "index.html", *(f"{name}.html" for name in STAGES)])
 
 
 def test_index_starts_with_the_key_numbers(whole_run):
