@@ -40,7 +40,7 @@ def boundary(ratio: float, level: float) -> float:
     Returns
     -------
     float
-        At a level of .95 at least 3.03, where a single reading would take 1.96.
+        At a level of .95 at least 3.04, where a single reading would take 1.96.
 
     References
     ----------
@@ -55,7 +55,7 @@ def boundary(ratio: float, level: float) -> float:
     Examples
     --------
     >>> round(boundary(1.0, 0.95), 2)
-    3.03
+    3.04
     """
     if not ratio > 0 or not 0 < level < 1:
         raise ParameterError(
