@@ -27,6 +27,7 @@ REDEEMED = "coupon_redeemed"
 ANSWERS = ("click", "purchase", REDEEMED)
 """Events that answer a campaign; looking is none, for programs look at everything."""
 
+_CONTROL = "control"
 _WINDOWS = (30, 90, 365)
 
 
@@ -69,8 +70,13 @@ def build_contacts(exposures: Table, as_of_date: str) -> Table:
         As in its contract.
     as_of_date : str
         ISO date. A campaign counts from its first day.
+
+    Notes
+    -----
+    Who was drawn into control was not contacted, and has no row of that campaign.
     """
-    return _aged(exposures, "exposed_at", as_of_date)
+    contacted = exposures.filter(exposures.action != _CONTROL)
+    return _aged(contacted, "exposed_at", as_of_date)
 
 
 def build_answers(contacts: Table, campaign_events: Table) -> Table:
