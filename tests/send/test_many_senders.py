@@ -71,6 +71,7 @@ def work(folder, url, number):
     path = folder / f"journal-{number}"
     journal = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with open_ledger(folder, url) as ledger, sending(ledger) as sender:
+        wait_for_all(folder, number)
         while True:
             recover(ledger, *NAMES)
             claims, denied = claim_messages(
@@ -92,6 +93,14 @@ def work(folder, url, number):
                 return
             if not claims:
                 time.sleep(0.05)
+
+
+def wait_for_all(folder, number):
+    """Begin together, so that on a busy machine the first does not do the work of all."""
+    (folder / f"ready-{number}").touch()
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob("ready-*"))) < N_SENDERS and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def now():
