@@ -7,6 +7,7 @@ when the pipe closes, however the runner ended, the parent run is closed too.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import dataclasses
 import datetime as dt
 import fcntl
 import json
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from src.errors import ModelRefusedError
+from src.realised import DEMOTED, NOT_JUDGED, PROMOTED, Realised, judge_policy, read_realised
 from src.root import PROJECT_ROOT
 from src.stage import results_path
 
@@ -190,6 +192,8 @@ def _log_stage(client: "MlflowClient", parent: str, run: Path, stage: str) -> No
         client.log_artifact(child, str(notebook))
     if (run / "models" / stage).is_dir():
         _log_model(client, child, run, stage)
+    if stage == "08_measure":
+        _log_policy(client, child, run, results)
     client.set_terminated(child, "FINISHED", end_time=_milliseconds(entry["ended_at"]))
 
 
@@ -263,6 +267,47 @@ def _register(client: "MlflowClient", child: str, name: str, kept: "KeptModel") 
         ).version
         if not champion or (challenge and challenge.is_won and challenge.incumbent == digest):
             client.set_registered_model_alias(name, _CHAMPION, version)
+
+
+def _log_policy(client: "MlflowClient", child: str, run: Path, measured: dict[str, Any]) -> None:
+    """Keep what the policy of this campaign brought, and move the champion by it."""
+    decided = results_path(run, "05_decide")
+    known = json.loads(decided.read_text(encoding="utf-8")) if decided.is_file() else {}
+    now = read_realised(str(known.get("policy_version") or ""), measured)
+    if now is None:
+        client.set_tag(child, "policy", NOT_JUDGED)
+        return
+    name = registered_name(_record(run)["params_file"], "05_decide")
+    with _one_at_a_time():
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        champion = client.get_registered_model(name).aliases.get(_CHAMPION)
+        tags = client.get_model_version(name, champion).tags if champion else {}
+        decision, reason = judge_policy(now, _read_tags(tags) if champion else None)
+        version = _policy_version(client, name, child, now.policy_version)
+        told = {key: str(value) for key, value in dataclasses.asdict(now).items()}
+        told |= {"run_id": run.name, "decision": decision, "reason": reason}
+        told |= {key: str(measured.get(key)) for key in ("campaign_id", "as_of_date", "verdict")}
+        for key, value in told.items():
+            client.set_model_version_tag(name, version, key, value)
+        if decision == PROMOTED:
+            client.set_registered_model_alias(name, _CHAMPION, version)
+        elif decision == DEMOTED:
+            client.delete_registered_model_alias(name, _CHAMPION)
+    client.set_tag(child, "policy", decision)
+
+
+def _policy_version(client: "MlflowClient", name: str, child: str, policy: str) -> str:
+    """Find the version of a policy, or add it: read again, it stays one."""
+    for version in client.search_model_versions(f"name = '{name}'"):
+        if version.tags.get("policy_version") == policy:
+            return version.version
+    return client.create_model_version(name, f"runs:/{child}/08_measure.ipynb", child).version
+
+
+def _read_tags(tags: dict[str, str]) -> Realised:
+    numbers = (float(tags[name]) for name in ("estimate", "lower", "upper", "level"))
+    return Realised(tags["policy_version"], *numbers)
 
 
 def _record(run: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from src.root import PROJECT_ROOT
 
 LAYERS = (
-    ("errors", "figure", "root"),
+    ("errors", "figure", "root", "realised"),
     ("data.contract", "data.columns", "data.window"),
     (
         "data.shop_tables",
