@@ -19,6 +19,7 @@ MIN_CONTRAST = 4.5
 MIN_CONTRAST_LARGE = 3.0
 """WCAG 2.2, success criterion 1.4.3, level AA; large is 24 px, or 18.66 px and bold."""
 
+_GAP = re.compile(r">\s+<")
 _TEXT = re.compile(r">([^<>]+)<")
 _ADDRESS = re.compile(r"""\b(href|src|alt|title|aria-label)=("[^"]*"|'[^']*')""")
 _COLOR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|\b[a-z]+\b")
@@ -71,7 +72,8 @@ def _skeleton(html: str) -> tuple[str, list[str]]:
         texts.append(found[1])
         return f">{len(texts) - 1}<"
 
-    return _TEXT.sub(number, _ADDRESS.sub(r'\1=""', html)), texts
+    plain = _GAP.sub("><", _ADDRESS.sub(r'\1=""', html))
+    return _TEXT.sub(number, plain), texts
 
 
 def _words(texts: list[str], place: str) -> str:
