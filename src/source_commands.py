@@ -10,6 +10,7 @@ from rich.table import Table
 import typer
 
 from src.errors import ParameterError
+from src.root import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from src.inspection.check import TableCheck
@@ -83,7 +84,6 @@ def draft(
 ) -> None:
     """Draft the params and the campaign file of a first run, from all of the data."""
     from src.inspection.first_run import draft_campaign, draft_params, find_first_run, shown_path
-    from src.root import PROJECT_ROOT
     from src.sources.config import read_source
 
     params = output or PROJECT_ROOT / "params" / f"{read_source(file).name}.yaml"

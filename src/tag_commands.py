@@ -8,6 +8,7 @@ import unicodedata
 import typer
 
 from src.errors import ParameterError
+from src.root import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -87,7 +88,6 @@ def why(
 def _open_run(run_id: str) -> "Stage":
     """Open a run to read its tables."""
     from src.data.tables import STAGES
-    from src.root import PROJECT_ROOT
     from src.run_record import RunRecord
     from src.stage import Stage
 

@@ -83,6 +83,7 @@ def mlflow_store(tmp_path_factory):
     """Keep the user's experiments out of reach of the tests."""
     store = tmp_path_factory.mktemp("mlruns")
     os.environ[STORE_VARIABLE] = str(store)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
     return store
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from src import stage as stage_module
 from src.cli import app
 from src.engine import connect
 from src.errors import MarketingError
@@ -40,7 +39,7 @@ def rules_file(tmp_path):
 @pytest.fixture
 def a_run(tmp_path, monkeypatch):
     """A run of two customers: a comes often, b has no gap between orders."""
-    monkeypatch.setattr(stage_module, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("src.tag_commands.PROJECT_ROOT", tmp_path)
     folder = tmp_path / "runs" / "one"
     rows = [("aa11", dt.date(2017, 9, 30), 9, 2.5), ("bb22", dt.date(2017, 9, 30), 1, None)]
     columns = ["customer_id", "as_of_date", "frequency", "gap_mean_days"]

@@ -120,7 +120,7 @@ def gain(lower):
 
 
 def test_a_kept_model_is_registered_with_signature_and_can_be_read_back(
-    start_run, mlflow_store, tmp_path
+    start_run, mlflow_store, tmp_path, monkeypatch
 ):
     run = start_run("first")
     digest = keep(run, 0.25)
@@ -131,7 +131,8 @@ def test_a_kept_model_is_registered_with_signature_and_can_be_read_back(
     assert (str(version.version), version.tags["digest"]) == ("1", digest)
     assert version.tags["data_sha256"] == read_kept(run / "models" / STAGE, STAGE).card.data_hash
     assert "Model card" in version.description
-    mlflow.set_tracking_uri(f"sqlite:///{mlflow_store / 'mlflow.db'}")
+    # not `set_tracking_uri`, which would move all later runs of this process to that store
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{mlflow_store / 'mlflow.db'}")
     described = mlflow.models.get_model_info(f"models:/{name}@champion")
     assert described.signature.inputs.input_names() == ["recency_days", "city"]
     assert [kind.name for kind in described.signature.inputs.input_types()] == ["long", "string"]
