@@ -6,7 +6,7 @@ READY := .venv/.ready
 EXTRAS := spark vision embed online econml llm
 
 .DEFAULT_GOAL := help
-.PHONY: help run test functions lab lint notebooks ui spark vision embed online econml llm long reliability bench dictionary lock clean
+.PHONY: help run rehearse test functions lab lint notebooks ui spark vision embed online econml llm long reliability bench dictionary lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 
 run: $(READY)  ## run params/demo.yaml from raw data to report (PARAMS=... for another)
 	@$(BIN)/campanile run $(PARAMS)
+
+rehearse: $(READY)  ## play six campaigns against an invented shop of 50,000 customers whose truth is known
+	@$(BIN)/campanile rehearse params/rehearsal.yaml --waves 6
 
 test: $(READY)  ## run all tests: functions, examples, kills, and every notebook
 	@$(MAKE) --no-print-directory -j 2 functions notebooks

@@ -112,6 +112,49 @@ def resume(run_id: _RunId) -> None:
 
 
 @app.command()
+def measure(run_id: _RunId) -> None:
+    """Bring in what has happened since a campaign was sent, and measure it again.
+
+    01, 02 and 08 are run anew; decisions, letters and what was sent stay. Do it when the outcome
+    window is over, and again whenever late returns have come in: 08 says what they changed.
+    """
+    from src import pipeline
+
+    with _Bars() as bars:
+        path = pipeline.measure(_run_dir(run_id), bars)
+    _tell_end(path, bars)
+
+
+@app.command()
+def rehearse(
+    params: Annotated[
+        str, typer.Argument(metavar="PARAMS", help="A params file, such as params/rehearsal.yaml.")
+    ],
+    waves: Annotated[int, typer.Option(min=1, help="Campaigns, one after the other.")] = 6,
+    customers: Annotated[int, typer.Option(min=500, help="Size of the invented shop.")] = 50_000,
+    world: Annotated[
+        str, typer.Option(help="The law of its customers, a file of params/worlds.")
+    ] = "params/worlds/plain.yaml",
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another shop.")] = 1,
+    run_id: Annotated[str, typer.Option(help="Name below runs/; default: file and time.")] = "",
+) -> None:
+    """Play several campaigns against a shop whose truth is known, before anybody is written to.
+
+    The notebooks, letters over SMTP, clicks and opt-outs over HTTP are real; the customers are
+    invented, and nothing leaves the machine. The same command with the same --run-id goes on
+    where it was broken off.
+    """
+    from src.pipeline import new_run_id
+    from src.rehearsal_commands import rehearse_shop
+
+    folder = PROJECT_ROOT / _run_dir(run_id or new_run_id(params))
+    console.print(f"{folder.relative_to(PROJECT_ROOT)}: goes on there if it is broken off.")
+    with _Bars() as bars:
+        page = rehearse_shop(params, world, customers, waves, seed, folder, bars, console)
+    typer.echo(page)
+
+
+@app.command()
 def send(
     run_id: _RunId,
     live: Annotated[bool, typer.Option("--live", help="To people, not to a Maildir.")] = False,

@@ -9,6 +9,7 @@ __all__ = [
     "ModelRefusedError",
     "OverlapError",
     "ParameterError",
+    "RehearsalError",
     "RunLockedError",
     "SchemaError",
     "SourceError",
@@ -47,6 +48,10 @@ class ModelRefusedError(MarketingError, RuntimeError):
 
 class OverlapError(MarketingError, ValueError):
     """Logged rounds cannot say what another policy would earn."""
+
+
+class RehearsalError(MarketingError, RuntimeError):
+    """A rehearsal found that something is not as it must be."""
 
 
 class RunLockedError(MarketingError, RuntimeError):

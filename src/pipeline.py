@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from pathlib import Path
+import shutil
 import time
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from src.tracking import Tracker
 __all__ = [
     "Progress",
     "StageFailedError",
+    "measure",
     "new_run_id",
     "prepare",
     "resume",
@@ -142,6 +144,39 @@ def resume(run_dir: str, progress: Progress | None = None) -> Path:
         prepare(params)
         record.go_on()
         _execute(record, params, [s for s in STAGES if not record.is_finished(s)], progress)
+    return path
+
+
+def measure(run_dir: str, progress: Progress | None = None) -> Path:
+    """Bring in what has happened since, and measure again; what was decided and sent stays.
+
+    Orders, returns and opt-outs that came later than the run are taken in by 01 and 02; 08 then
+    says what they changed. Each of the three replaces what it wrote before once it has ended:
+    broken off, the earlier reading stands, and this can be done again.
+
+    Parameters
+    ----------
+    run_dir : str
+        Folder of a run that was sent.
+    progress : Progress, optional
+        Who is told how it goes.
+
+    Raises
+    ------
+    StageOrderError
+        If a stage before 08 is not finished.
+    """
+    path = run_path(run_dir)
+    _check_earlier(RunRecord.read(path), STAGES[-1][:2])
+    with hold_run(path):
+        record = RunRecord.read(path)
+        params = read_params(str(path / "params.yaml"))
+        prepare(params)
+        stages = [*STAGES[:2], STAGES[-1]]
+        for stage in stages:
+            shutil.rmtree(staging_path(path, stage), ignore_errors=True)
+        record.start_again()
+        _execute(record, params, stages, progress)
     return path
 
 

@@ -18,6 +18,7 @@ __all__ = [
 
 PROMOTED, DEMOTED, UNCHANGED, NOT_JUDGED = "promoted", "demoted", "unchanged", "not judged"
 
+_SENT = ("live", "rehearsal")
 _SRM_ALARM = 0.001
 
 
@@ -68,7 +69,7 @@ def read_realised(policy_version: str, measured: Mapping[str, Any]) -> Realised 
     p_value, days = measured.get("srm_p_value"), measured.get("n_days")
     if not (policy_version and is_known and values[2] > values[1]):
         return None
-    if measured.get("mode") != "live" or p_value is None or p_value < _SRM_ALARM:
+    if measured.get("mode") not in _SENT or p_value is None or p_value < _SRM_ALARM:
         return None
     if days is None or days < measured.get("outcome_days", math.inf):
         return None

@@ -132,6 +132,11 @@ class RunRecord:
                 self.drop_stage(stage)
         self.save()
 
+    def start_again(self) -> None:
+        """Note that the run goes on; all that it holds stays as it is."""
+        self.content |= {"state": "running", "ended_at": None}
+        self.save()
+
     def drop_stage(self, stage: str) -> None:
         """Forget a stage and remove its tables, results and notebook."""
         self.content["stages"].pop(stage, None)

@@ -37,9 +37,10 @@ LAYERS = (
     ("rehearsal",),
     ("kernels", "run_record", "report"),
     ("pipeline", "source_commands", "tag_commands", "run_ledger", "send_commands"),
+    ("rehearsal.wave", "rehearsal.rehearse", "rehearsal.page"),
     ("message_commands", "campaign_commands", "campaign_file_commands"),
     ("ledger_commands",),
-    ("inbound_commands",),
+    ("inbound_commands", "rehearsal_commands"),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))

@@ -21,7 +21,7 @@ MIN_CONTRAST_LARGE = 3.0
 
 _GAP = re.compile(r">\s+<")
 _TEXT = re.compile(r">([^<>]+)<")
-_ADDRESS = re.compile(r"""\b(href|src|alt|title|aria-label)=("[^"]*"|'[^']*')""")
+_ADDRESS = re.compile(r""" (href|src|alt|title|aria-label)=("[^"]*"|'[^']*')""")
 _COLOR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|\b[a-z]+\b")
 _PIXELS = re.compile(r"(\d+(?:\.\d+)?)px")
 _UNSEEN = frozenset(("style", "script", "title", "head"))
@@ -72,7 +72,7 @@ def _skeleton(html: str) -> tuple[str, list[str]]:
         texts.append(found[1])
         return f">{len(texts) - 1}<"
 
-    plain = _GAP.sub("><", _ADDRESS.sub(r'\1=""', html))
+    plain = _GAP.sub("><", _ADDRESS.sub(r' \1=""', html))
     return _TEXT.sub(number, plain), texts
 
 

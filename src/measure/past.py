@@ -1,6 +1,7 @@
 """Earlier campaigns of the same shop, and this one as one of them."""
 
 from dataclasses import dataclass
+from glob import glob
 import json
 import math
 from pathlib import Path
@@ -47,7 +48,7 @@ def read_past(pattern: str, campaign_id: str) -> list[tuple[float, float]]:
         before has told of, or whose split was broken.
     """
     found, seen = [], {campaign_id}
-    for path in sorted(PROJECT_ROOT.glob(pattern)) if pattern else []:
+    for path in map(Path, sorted(glob(str(PROJECT_ROOT / pattern))) if pattern else []):
         effect = _read_effect(path, seen)
         if effect:
             found.append(effect)

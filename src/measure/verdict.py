@@ -131,7 +131,9 @@ def answer_sentence(lift: Lift, verdict: Verdict, days: int, outcome_days: int) 
 
 
 def truth_sentence(lift: Lift, mode: str, cost_per_customer: float) -> str:
-    """In a dry run say what is known to be true, and whether the interval holds it."""
+    """In a dry run, say what is known to be true, and whether the interval holds it."""
+    if mode == "rehearsal":
+        return "This was a rehearsal: the customers are invented, and only it knows their law."
     if mode != "dry_run":
         return "Messages really went out, so the true effect is not known."
     if lift.n_treated == 0:

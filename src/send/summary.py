@@ -72,7 +72,7 @@ def delivery_sentence(mode: str, n_sent_now: int, n_files: Mapping[str, int]) ->
     Parameters
     ----------
     mode : str
-        ``dry_run`` or ``live``.
+        ``dry_run``, ``rehearsal`` or ``live``.
     n_sent_now : int
         Messages this pass handed over, by all channels.
     n_files : mapping of str to int
@@ -80,6 +80,8 @@ def delivery_sentence(mode: str, n_sent_now: int, n_files: Mapping[str, int]) ->
     """
     if mode == "live":
         return f"**Live: {n_sent_now:,} messages were handed over in this pass.**"
+    if mode == "rehearsal":
+        return f"**Rehearsal: {n_sent_now:,} letters went to a mail server of this machine.**"
     if not sum(n_files.values()):
         return "**Dry run: nothing left this machine, and there was no message to write.**"
     before = (

@@ -13,7 +13,7 @@ from src.campaign.copy import with_words
 from src.campaign.message import gather_facts
 from src.campaign.placeholders import fill, marker
 from src.campaign.render import render_messages
-from src.campaign.sealing import seal_messages
+from src.campaign.sealing import CheckedMessages, seal_messages
 from src.campaign.templates import load_arms
 from src.campaign.wording import Wording
 from src.decide.catalogue import read_campaign
@@ -127,6 +127,26 @@ def test_wrong_price_in_a_rendered_message(ledger, plan, price, phrase, part):
     rows, facts = rendered(plan)
     old = {"subject": "$5 off", "html": "Thank you", "text": "Thank you"}[part]
     refused(ledger, lambda: seal_messages(edited(rows, part, old, phrase.format(price)), facts))
+
+
+@pytest.mark.parametrize("part", ["subject", "html", "text"])
+def test_what_is_changed_after_the_check_is_not_what_is_sealed(plan, part):
+    rows, facts = rendered(plan)
+    checked = CheckedMessages(rows, facts)
+    rows[part] = "99 % off"
+    checked.faults.drop(columns="check", inplace=True)
+    sealed = checked.seal()
+    assert not sealed[part].eq("99 % off").any()
+    assert sealed[part][0] == rendered(plan)[0][part][0]
+
+
+def test_a_frame_that_broke_a_check_is_not_sealed_when_it_is_mended_later(plan):
+    rows, facts = rendered(plan)
+    broken = rows.assign(subject="")
+    checked = CheckedMessages(broken, facts)
+    broken["subject"] = rows["subject"]
+    with pytest.raises(TemplateError, match="subject_present"):
+        checked.seal()
 
 
 @BAG

@@ -1,6 +1,6 @@
 """Choosing a way out: the dry run's folders, one of ours by its file, or a package's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -28,6 +28,7 @@ _OWN: dict[str, Callable[..., Channel]] = {
 
 _FITTING = {"email": "smtp", "sms": "sms", "push": "webhook", "social": "webhook"}
 _FOLDER = "params/channels"
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def open_channels(
@@ -39,6 +40,7 @@ def open_channels(
     ----------
     mode : str
         ``dry_run``: folders in `outbox`, a Maildir for letters. ``live``: real channels.
+        ``rehearsal``: as live, to a mail server of this machine and no other.
     outbox : Path
         Where those folders are.
     campaign : Campaign
@@ -66,7 +68,7 @@ def open_channels(
             ways[name] = FolderChannel(outbox / name)
             continue
         file = channel_file if mode == "dry_run" else _file_of(name, campaign, channel_file)
-        if mode == "live" and file:
+        if mode != "dry_run" and file:
             _check_fits(name, file)
         ways[name] = open_channel(mode, outbox / "maildir", file)
     return ways
@@ -103,6 +105,7 @@ def open_channel(mode: str, folder: Path, channel_file: str = "") -> Channel:
     ----------
     mode : str
         ``dry_run``: a Maildir in `folder`, nothing leaves the machine. ``live``: a real channel.
+        ``rehearsal``: letters, by SMTP, to a server of this machine.
     folder : Path
         Where the Maildir is.
     channel_file : str, default ""
@@ -111,24 +114,38 @@ def open_channel(mode: str, folder: Path, channel_file: str = "") -> Channel:
     Raises
     ------
     ConfigurationError
-        If the mode is ``live`` and no channel is named.
+        If the mode is ``live`` or ``rehearsal`` and no channel is named.
     ParameterError
-        If the mode is neither, or the channel file is not valid.
+        If the mode is none of these, the channel file is not valid, or a rehearsal would reach
+        another machine.
     """
     if mode == "dry_run":
         return MaildirChannel(folder)
-    if mode != "live":
-        raise ParameterError(f"Expected 07_send.mode to be dry_run or live, found {mode!r}.")
+    if mode not in ("live", "rehearsal"):
+        raise ParameterError(
+            f"Expected 07_send.mode to be dry_run, rehearsal or live, found {mode!r}."
+        )
     if not channel_file:
         raise ConfigurationError(
-            "Expected a configured live channel for mode live, found none; nothing was sent: "
+            f"Expected a configured live channel for mode {mode}, found none; nothing was sent: "
             "name a file of params/channels in 07_send.channel_file, or use mode dry_run."
         )
     fields = read_channel_file(channel_file)
     kind = fields["kind"]
+    if mode == "rehearsal":
+        _check_stays_here(fields, channel_file)
     if kind in _OWN:
         return _OWN[kind](check_settings(fields, channel_file))
     return _foreign(kind)(fields)
+
+
+def _check_stays_here(fields: Mapping[str, object], file: str) -> None:
+    """Let a rehearsal write to nobody: its letters end on this machine."""
+    if fields["kind"] != "smtp" or fields.get("host") not in _THIS_MACHINE:
+        raise ParameterError(
+            f"Expected kind: smtp and a host among {sorted(_THIS_MACHINE)} in {file}, for a "
+            "rehearsal reaches no other machine; nothing was sent."
+        )
 
 
 def _foreign(kind: str) -> Callable[[dict], Channel]:

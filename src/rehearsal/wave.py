@@ -1,0 +1,178 @@
+"""One campaign of a rehearsal: the real notebooks, real letters, real clicks, and the truth."""
+
+from dataclasses import dataclass
+import datetime as dt
+from functools import cached_property
+import json
+from pathlib import Path
+import shutil
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from src import pipeline
+from src.data.tables import STAGES
+from src.decide.catalogue import Campaign, read_campaign
+from src.ledger import open_ledger
+from src.params import read_params
+from src.rehearsal.baseline import DAY_SECONDS
+from src.rehearsal.law import Moment
+from src.rehearsal.letters import Delivered, deliver_letters, prepare_ledger
+from src.rehearsal.rehearsed_shop import Shop
+from src.rehearsal.shop import start_of
+from src.root import PROJECT_ROOT
+from src.run_record import RunRecord
+from src.stage import results_path, tables_path
+
+__all__ = ["Wave"]
+
+_SENT_AT = 9 * 3600
+_MEASURED = STAGES[-1]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One campaign: when it is, and where its run and its truth lie.
+
+    Parameters
+    ----------
+    shop : Shop
+        As it stands before.
+    number : int
+        From 1.
+    params_file : str
+        What the user chose of the notebooks' parameters.
+    """
+
+    shop: Shop
+    number: int
+    params_file: str
+
+    @property
+    def as_of_date(self) -> str:
+        """The day on which it is decided."""
+        first = dt.date.fromisoformat(self.shop.world.first_as_of)
+        return str(first + dt.timedelta(days=(self.number - 1) * self.shop.world.wave_days))
+
+    @property
+    def last_date(self) -> str:
+        """The last day of its window."""
+        days = self.shop.world.wave_days
+        return str(dt.date.fromisoformat(self.as_of_date) + dt.timedelta(days=days))
+
+    @property
+    def run(self) -> Path:
+        """Folder of its run."""
+        return self.shop.folder / f"wave-{self.number}"
+
+    @property
+    def truth(self) -> Path:
+        """Folder of what only the rehearsal knows of it."""
+        return self.shop.folder / "truth" / f"wave-{self.number}"
+
+    @cached_property
+    def campaign(self) -> Campaign:
+        """The user's campaign under the name of this wave, with the budget of the world."""
+        return read_campaign(str(self._campaign_file))
+
+    @property
+    def _campaign_file(self) -> Path:
+        return self.shop.folder / "campaigns" / f"wave_{self.number}.yaml"
+
+    def write_campaign(self) -> None:
+        """Write the campaign file that the notebooks read."""
+        given = read_params(self.params_file).value("campaign")
+        fields = yaml.safe_load((PROJECT_ROOT / given).read_text(encoding="utf-8"))
+        capacity = int(self.shop.world.budget_share * self.shop.n_reachable)
+        spending = fields.get("spending") or {}
+        spending["capacities"] = spending.get("capacities", {}) | {"email": capacity}
+        fields |= {"campaign_id": f"wave_{self.number}", "spending": spending}
+        self._campaign_file.parent.mkdir(parents=True, exist_ok=True)
+        self._campaign_file.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
+
+    def decide_and_send(self, progress: pipeline.Progress | None) -> None:
+        """Run 01 to 07, or what is left of them, with letters to a mail server of this machine."""
+        done = RunRecord.read(self.run) if (self.run / "run.json").exists() else None
+        left = [stage for stage in STAGES[:-1] if not (done and done.is_finished(stage))]
+        if left and left[0] == STAGES[0]:
+            shutil.rmtree(self.run, ignore_errors=True)
+        with deliver_letters(self.shop, self.campaign, self.truth) as (letters, channel_file):
+            if left:
+                prepare_ledger(self.shop, self.campaign, letters)
+                first = left[0][:2]
+                overrides = self._overrides(channel_file)
+                pipeline.run(self.params_file, str(self.run), overrides, first, "07", progress)
+
+    def delivered(self) -> Delivered:
+        """Read which letters lie in mailboxes."""
+        return Delivered.read(self.shop, self.campaign, self.truth)
+
+    def measure(self, progress: pipeline.Progress | None) -> dict[str, object]:
+        """Bring in what has happened, and read what 08 says."""
+        pipeline.measure(str(self.run), progress)
+        return json.loads(results_path(self.run, _MEASURED).read_text(encoding="utf-8"))
+
+    def results(self, stage: str) -> dict[str, object]:
+        """Read the recorded numbers of a stage."""
+        return json.loads(results_path(self.run, stage).read_text(encoding="utf-8"))
+
+    def frame(self, table: str, stage: str) -> pd.DataFrame:
+        """Read a table of the run, with the place of each customer among those of the shop."""
+        frame = pd.read_parquet(tables_path(self.run, stage) / table)
+        return frame.assign(place=self.shop.place_of(frame["customer_id"]))
+
+    def _overrides(self, channel_file: Path) -> list[str]:
+        shop = self.shop
+        values = {
+            "run.as_of_date": f"'{self.as_of_date}'",
+            "run.campaign": self._campaign_file,
+            "run.ledger_url": shop.ledger_url,
+            "run.outcome_days": shop.world.wave_days,
+            "01_ingest.source": shop.source_file,
+            "01_ingest.raw_dir": shop.folder / "raw",
+            "01_ingest.consent_date": f"'{start_of(shop.world)}'",
+            "07_send.mode": "rehearsal",
+            "07_send.channel_file": channel_file,
+            "08_measure.mode": "rehearsal",
+            "08_measure.past_results": f"{shop.folder}/wave-*/results/{_MEASURED}.json",
+        }
+        if self.number > 1:
+            earlier = shop.folder / f"wave-{self.number - 1}"
+            values |= {"05_decide.previous_run": earlier, "03_tag.previous_run": earlier}
+        return [f"{name}={value}" for name, value in values.items()]
+
+    def moment(self) -> Moment:
+        """Give what is so when the letters go out."""
+        shop = self.shop
+        day = (dt.date.fromisoformat(self.as_of_date) - start_of(shop.world)).days + 1
+        sent_at = day * DAY_SECONDS + _SENT_AT
+        values = self.frame("value_scores", "04c_value")
+        lost = np.zeros(len(shop.customers))
+        lost[values["place"]] = values["clv"].fillna(0.0).clip(lower=0.0)
+        lost *= self.campaign.lost_value_share
+        return Moment(
+            sent_at=sent_at,
+            ends_at=(day + shop.world.wave_days) * DAY_SECONDS,
+            n_recent=shop.recent_messages(sent_at),
+            value_lost=lost,
+            may_be_written=~shop.customers.is_dead & shop.customers.has_consent,
+        )
+
+    @property
+    def first_second(self) -> int:
+        """Opening of the window."""
+        day = (dt.date.fromisoformat(self.as_of_date) - start_of(self.shop.world)).days + 1
+        return day * DAY_SECONDS
+
+    def drawn_arms(self) -> np.ndarray:
+        """Place of each customer's arm, control 0; -1 for who is not of the experiment."""
+        decisions = self.frame("decisions", "05_decide")
+        arms = pd.Index(self.campaign.arms).get_indexer(decisions["action"])
+        drawn = np.full(len(self.shop.customers), -1)
+        drawn[decisions["place"]] = arms
+        return drawn
+
+    def open_ledger(self):
+        """Open the ledger that all waves share."""
+        return open_ledger(self.run, self.shop.ledger_url)
