@@ -17,8 +17,9 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	@echo 'Setting up .venv from requirements.lock ...'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src  # many containers forbid it later, and compile at each start
 	@touch $@
 
 run: $(READY)  ## run params/demo.yaml from raw data to report (PARAMS=... for another)
@@ -65,7 +66,7 @@ econml: .venv/.econml  ## add the causal forest of EconML to the uplift learners
 
 .venv/.%: $(READY) requirements-%.lock
 	@echo 'Adding $* from requirements-$*.lock ...'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-$*.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-$*.lock
 	@touch $@
 
 reliability: $(READY)  ## kill senders 1,400 times on three databases and hold the ledger against the servers

@@ -128,7 +128,6 @@ def fit_uplift(
     contacts = build_contacts(rows, known, features.transform(rows))
     tried = [name for name in known if min(sizes[name]) >= max(min_arm_model, _LEAST_ARM)]
     learners = available_learners() if learners is None else learners
-    learners = available_learners() if learners is None else learners
     comparison = (
         compare_learners(contacts.only(tried), learners, seed, n_repeats) if tried else None
     )

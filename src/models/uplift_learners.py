@@ -13,12 +13,13 @@ References
    Electronic Journal of Statistics 17(2): DR-learner.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import importlib.util
 from typing import Protocol
 
 import numpy as np
 
+from src.errors import ParameterError
 from src.metrics.uplift_heterogeneity import effect_scores
 from src.models.uplift_contacts import Contacts
 from src.models.uplift_forest import CausalForest
@@ -240,9 +241,26 @@ LEARNERS: Mapping[str, Callable[[], Learner]] = {
 """The learners that need nothing but this package, by name."""
 
 
-def available_learners() -> dict[str, Callable[[], Learner]]:
-    """All learners that can be fitted here: the forest too where its package is installed."""
+def available_learners(names: Sequence[str] = ()) -> dict[str, Callable[[], Learner]]:
+    """Give the learners that can be fitted here; the forest where its package is installed.
+
+    Parameters
+    ----------
+    names : sequence of str, default ()
+        Those to be tried; empty: all.
+
+    Raises
+    ------
+    ParameterError
+        If a name is no learner, or its package is not installed.
+    """
     found = dict(LEARNERS)
     if importlib.util.find_spec("econml") is not None:
         found[FOREST] = CausalForest
-    return found
+    for name in names:
+        if name not in found:
+            raise ParameterError(
+                f"Expected 04d_uplift.learners among {sorted(found)}, found {name!r}; name one of "
+                "these, or `make econml` for the causal forest."
+            )
+    return {name: found[name] for name in names or found}

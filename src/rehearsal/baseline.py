@@ -18,7 +18,7 @@ _ORDER_SPREAD = 0.4
 _DISCOUNT = 0.15
 _OWN_DEPARTMENT = 0.75
 RETURN_DAYS = (3, 21)
-_N_LINES = np.array([0.65, 0.25, 0.10])
+_N_LINES = np.array([0.50, 0.30, 0.20])
 
 
 @dataclass(frozen=True)

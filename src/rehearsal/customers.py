@@ -14,7 +14,7 @@ DEPARTMENTS = ("KITCHEN", "GARDEN", "BOOKS", "TOYS", "BEAUTY", "OFFICE", "SPORT"
 _DOGS_DEPARTMENT = 1
 _RATE_SHAPE = 2.5
 _RATE_OF = np.array([1.1, 0.9, 2.2, 0.7])
-_DISCOUNT_OF = np.array([0.80, 0.10, 0.12, 0.12])
+_DISCOUNT_OF = np.array([0.85, 0.08, 0.10, 0.10])
 _VALUE_SPREAD = 0.35
 
 

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
-from email.policy import default as policy
-from html.parser import HTMLParser
+from html import unescape
 import json
 from pathlib import Path
 import re
@@ -15,6 +14,8 @@ from typing import NamedTuple
 __all__ = ["Links", "PostOffice", "read_letters", "read_links"]
 
 _LARGEST = 2 * 1024 * 1024
+_HREF = re.compile(r'<a\b[^>]*?\shref="([^"]*)"')  # as our letters write them
+_SRC = re.compile(r'<img\b[^>]*?\ssrc="([^"]*)"')
 _RECIPIENT = re.compile(rb"<([^<>\s]+)>")
 
 
@@ -54,6 +55,7 @@ class PostOffice:
         thread = threading.Thread(target=self._serve, args=(loop, is_ready), daemon=True)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("ab") as self._out:
+            self._out.write(b"\n")  # ends a line that an earlier break cut off
             thread.start()
             is_ready.wait()
             try:
@@ -134,28 +136,13 @@ def read_letters(file: Path) -> dict[str, dict]:
     return letters
 
 
-class _Page(HTMLParser):
-    """Collects where the links and pictures of a letter lead."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.pixels: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag == "a" and values.get("href"):
-            self.links.append(values["href"])
-        if tag == "img" and values.get("src"):
-            self.pixels.append(values["src"])
-
-
 def read_links(letter: str) -> Links:
     """Find where a letter leads, as a mail program does."""
-    message = message_from_bytes(letter.encode("latin-1"), policy=policy)
-    page = _Page()
-    body = message.get_body(("html",))
-    if body is not None:
-        page.feed(body.get_content())
+    message = message_from_bytes(letter.encode("latin-1"))
+    page = ""
+    for part in message.walk():
+        if part.get_content_type() == "text/html":
+            page = part.get_payload(decode=True).decode("utf-8", "replace")
     leave = re.search(r"<(https?://[^>]+)>", str(message.get("List-Unsubscribe", "")))
-    return Links(leave[1] if leave else "", tuple(page.links), tuple(page.pixels))
+    links, pixels = ([unescape(one) for one in found.findall(page)] for found in (_HREF, _SRC))
+    return Links(leave[1] if leave else "", tuple(links), tuple(pixels))

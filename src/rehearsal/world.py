@@ -1,9 +1,17 @@
 """What a rehearsed shop is like, and by which law its customers answer a message."""
 
+import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 import yaml
 
 from src.errors import ParameterError
@@ -80,12 +88,12 @@ class World(BaseModel):
     first_as_of: str = "2024-07-14"
     history_weeks: Annotated[int, Field(ge=16)] = 28
     wave_days: Annotated[int, Field(ge=7)] = 28
-    budget_share: _Share = 0.25
+    budget_share: _Share = 0.15
     orders_per_week: _Positive = 0.16
     order_value: _Positive = 45.0
     season_share: _Share = 0.15
     refund_share: _Share = 0.05
-    persuadable_share: _Share = 0.25
+    persuadable_share: _Share = 0.20
     dog_share: _Share = 0.12
     regular_share: _Share = 0.20
     n_extra_orders: dict[str, Annotated[float, Field(ge=0, le=1)]] = {
@@ -95,7 +103,7 @@ class World(BaseModel):
     }
     dog_loss_share: _Share = 0.5
     redeem_share: _Share = 0.5
-    hidden_spread: _Share = 0.25
+    hidden_spread: _Share = 0.15
     off_hour_share: _Share = 0.8
     seen_share: _Share = 0.9
     fatigue_share: _Share = 0.9
@@ -107,6 +115,19 @@ class World(BaseModel):
     dead_share: _Share = 0.01
     duplicate_share: _Share = 0.02
     no_consent_share: _Share = 0.06
+
+    @field_validator("first_as_of")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        return str(dt.date.fromisoformat(value))
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.persuadable_share + self.dog_share + self.regular_share > 1:
+            raise ValueError(
+                "persuadable_share, dog_share and regular_share are more than all customers"
+            )
+        return self
 
     def extra_orders(self, action: str) -> float:
         """Mean extra orders that an action brings from a bargain hunter who sees it."""

@@ -4,11 +4,12 @@ import pandas as pd
 import pytest
 
 from src.data.tables import TABLES
+from src.errors import ParameterError
 from src.models.uplift import CONSTANT_EFFECT, NO_HISTORY, fit_uplift, predict_uplift
 from src.models.uplift_comparison import BASELINE, choose_champion, compare_learners
 from src.models.uplift_contacts import build_contacts, fit_features
 from src.models.uplift_kinds import KINDS, UNKNOWN, describe_kinds, judge_kinds, predict_baseline
-from src.models.uplift_learners import LEARNERS
+from src.models.uplift_learners import LEARNERS, available_learners
 from src.models.uplift_plots import plot_calibration, plot_history, plot_kinds, plot_learners
 from src.models.uplift_report import (
     describe_calibration,
@@ -345,3 +346,13 @@ def test_without_history_figures_say_so():
 def test_learners_are_named_in_words():
     assert learner_words("dr_trees") == "DR-learner, trees"
     assert learner_words(BASELINE).startswith("mean effect")
+
+
+def test_learners_are_chosen_by_name_in_the_order_given():
+    assert list(available_learners(["dr_linear", "s_linear"])) == ["dr_linear", "s_linear"]
+    assert set(LEARNERS) <= set(available_learners())
+
+
+def test_an_unknown_learner_is_refused_with_those_that_are_known():
+    with pytest.raises(ParameterError, match=r"s_linear.*found 'dr_forest'"):
+        available_learners(["dr_forest"])
