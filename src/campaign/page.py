@@ -12,9 +12,9 @@ Tag = tuple[str, tuple[tuple[str, str], ...]]
 
 _UNSEEN = ("style", "script")
 _PLAIN_PIECE = re.compile(
-    r"(<!--(?:(?!--)[\s\S])*-->|<style>[^<]*</style>|<!doctype html>"
+    r'(<!--(?:(?!--)[\s\S])*-->|<style(?:\s+media="[^"<>]*")?>[^<]*</style>|<!doctype html>'
     r"|</?(?!script|style|textarea|xmp|iframe|no|plaintext|svg|math)"
-    r'[a-z][a-z0-9]*(?:\s+[a-z-]+="[^"<>]*")*\s*>)'
+    r'[a-z][a-z0-9]*(?:\s+[a-z-]+(?::[a-z]+)?="[^"<>]*")*\s*>)'
 )
 """Pieces of markup that can be read in one way only."""
 

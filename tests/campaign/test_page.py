@@ -38,3 +38,31 @@ def test_unusual_markup_is_parsed_as_a_whole(html):
 def test_short_cut_gives_the_same_page_as_the_parser(messages):
     for html in messages["html"]:
         assert read_page(html) == page._parse.__wrapped__(html)
+
+
+def test_our_own_messages_take_the_short_cut(messages, monkeypatch):
+    pages = set(messages["html"])
+    whole = page._parse.__wrapped__
+
+    def parse(html):
+        assert html not in pages, "parsed as a whole: thousands of messages would take minutes"
+        return whole(html)
+
+    monkeypatch.setattr(page, "_parse", parse)
+    page._join.cache_clear()
+    for html in pages:
+        assert read_page(html).links
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<html xmlns:v="urn:x" lang="en"><style media="screen and (min-width:480px)">a{b:c}</style>x',
+        '<style media="a>b">p{}</style><p>x</p>',
+        '<style media="a"title="b">p{}</style><p>x</p>',
+        '<p xmlns:="x">y</p>',
+        '<style media="a">p{}<p>x</p></style><b>y</b>',
+    ],
+)
+def test_markup_with_names_and_media_is_read_as_the_parser_does(html):
+    assert read_page(html) == page._parse.__wrapped__(html)
