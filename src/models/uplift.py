@@ -91,6 +91,7 @@ def fit_uplift(
     n_members: int = 50,
     max_p: float = 0.025,
     learners: Mapping[str, Callable[[], Learner]] | None = None,
+    n_resamples: int = 500,
 ) -> Uplift:
     """Learn the effects of actions against control, as finely as the history bears.
 
@@ -119,6 +120,8 @@ def fit_uplift(
         Chance of calling any customers different where none are, over all learners and actions.
     learners : mapping of str to callable, optional
         Those to try; else all that are installed.
+    n_resamples : int, default 500
+        Draws of customers for the intervals of the comparison.
     """
     sizes = {action: _arm_sizes(rows, action) for action in actions}
     known = [action for action in actions if min(sizes[action]) >= max(min_arm, 2)]
@@ -129,7 +132,9 @@ def fit_uplift(
     tried = [name for name in known if min(sizes[name]) >= max(min_arm_model, _LEAST_ARM)]
     learners = available_learners() if learners is None else learners
     comparison = (
-        compare_learners(contacts.only(tried), learners, seed, n_repeats) if tried else None
+        compare_learners(contacts.only(tried), learners, seed, n_repeats, n_resamples=n_resamples)
+        if tried
+        else None
     )
     found = {name: choose_champion(comparison.table, name, max_p) for name in tried}
     champions = {name: champion for name, champion in found.items() if champion}

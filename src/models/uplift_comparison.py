@@ -206,7 +206,12 @@ def _areas(
 
 
 def hold_out_profit(
-    comparison: Comparison, action: str, learner: str, cost_value: float, seed: int
+    comparison: Comparison,
+    action: str,
+    learner: str,
+    cost_value: float,
+    seed: int,
+    n_resamples: int = 500,
 ) -> pd.DataFrame:
     """Profit per customer if the share ranked best were addressed, messages paid.
 
@@ -219,6 +224,8 @@ def hold_out_profit(
         Cost of one message, shop currency.
     seed : int
         Of the resampling of customers.
+    n_resamples : int, default 500
+        Draws of customers for the interval.
 
     Returns
     -------
@@ -230,7 +237,9 @@ def hold_out_profit(
     pair, ranking = contacts.pair(k), comparison.held_out.predicted[learner][:, k]
     customers = np.unique(contacts.customer[pair], return_inverse=True)[1]
     outcome, treated, ranked, weight = _curve_arrays(contacts, k, ranking)
-    return profit_band(outcome, treated, ranked, customers, cost_value, seed, weight)
+    return profit_band(
+        outcome, treated, ranked, customers, cost_value, seed, weight, n_resamples=n_resamples
+    )
 
 
 def choose_champion(table: pd.DataFrame, action: str, max_p: float = 0.025) -> str | None:

@@ -66,7 +66,9 @@ def summarise_learners(models: Sequence[UpliftModel]) -> pd.DataFrame:
     return table[["action", "learner", *_SHOWN, "t", "p_value", "p_corrected"]]
 
 
-def summarise_profit(found: Uplift, costs: Mapping[str, float], seed: int) -> pd.DataFrame:
+def summarise_profit(
+    found: Uplift, costs: Mapping[str, float], seed: int, n_resamples: int = 500
+) -> pd.DataFrame:
     """Lay out what addressing the best ranked would have earned, by every action's best learner.
 
     Parameters
@@ -76,6 +78,8 @@ def summarise_profit(found: Uplift, costs: Mapping[str, float], seed: int) -> pd
         Cost of one message by action, shop currency.
     seed : int
         Of the resampling of customers.
+    n_resamples : int, default 500
+        Draws of customers for the intervals.
 
     Returns
     -------
@@ -84,7 +88,9 @@ def summarise_profit(found: Uplift, costs: Mapping[str, float], seed: int) -> pd
         of all with `lower` and `upper` (95 %), shop currency, on customers not learnt from.
     """
     tables = [
-        hold_out_profit(found.comparison, model.action, model.best, costs[model.action], seed)
+        hold_out_profit(
+            found.comparison, model.action, model.best, costs[model.action], seed, n_resamples
+        )
         .iloc[4::4]
         .assign(action=model.action)
         for model in found.models

@@ -88,12 +88,12 @@ class World(BaseModel):
     first_as_of: str = "2024-07-14"
     history_weeks: Annotated[int, Field(ge=16)] = 28
     wave_days: Annotated[int, Field(ge=7)] = 28
-    budget_share: _Share = 0.15
+    budget_share: _Share = 0.10
     orders_per_week: _Positive = 0.16
     order_value: _Positive = 45.0
     season_share: _Share = 0.15
     refund_share: _Share = 0.05
-    persuadable_share: _Share = 0.20
+    persuadable_share: _Share = 0.15
     dog_share: _Share = 0.12
     regular_share: _Share = 0.20
     n_extra_orders: dict[str, Annotated[float, Field(ge=0, le=1)]] = {

@@ -57,7 +57,7 @@ def test_our_own_messages_take_the_short_cut(messages, monkeypatch):
 @pytest.mark.parametrize(
     "html",
     [
-        '<html xmlns:v="urn:x" lang="en"><style media="screen and (min-width:480px)">a{b:c}</style>x',
+        '<html xmlns:v="urn:x" lang="en"><style media="a and (b:1px)">a{b:c}</style>x',
         '<style media="a>b">p{}</style><p>x</p>',
         '<style media="a"title="b">p{}</style><p>x</p>',
         '<p xmlns:="x">y</p>',
