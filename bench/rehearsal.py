@@ -4,7 +4,7 @@ Each is `campanile rehearse params/rehearsal.yaml` in a process of its own: an i
 notebooks 01 to 08, letters over SMTP, clicks and opt-outs over HTTP. Beside Campanile's profit
 stands what rules earn from the same customers with as many letters, and what the oracle does.
 
-    python bench/rehearsal.py             50,000 customers, 6 campaigns, in all five worlds
+    python bench/rehearsal.py             50,000 customers, 6 campaigns, in five worlds
     python bench/rehearsal.py --seeds 10  the plain world with ten other seeds, 10,000 each
     python bench/rehearsal.py --quick     1,000 customers, 1 campaign
 

@@ -88,7 +88,7 @@ class World(BaseModel):
     first_as_of: str = "2024-07-14"
     history_weeks: Annotated[int, Field(ge=16)] = 28
     wave_days: Annotated[int, Field(ge=7)] = 28
-    budget_share: _Share = 0.10
+    budget_share: _Share = 0.12
     orders_per_week: _Positive = 0.16
     order_value: _Positive = 45.0
     season_share: _Share = 0.15
@@ -97,9 +97,9 @@ class World(BaseModel):
     dog_share: _Share = 0.12
     regular_share: _Share = 0.20
     n_extra_orders: dict[str, Annotated[float, Field(ge=0, le=1)]] = {
-        "ten_percent": 0.45,
-        "five_dollars": 0.30,
-        "default": 0.35,
+        "ten_percent": 0.60,
+        "five_dollars": 0.40,
+        "default": 0.50,
     }
     dog_loss_share: _Share = 0.5
     redeem_share: _Share = 0.5

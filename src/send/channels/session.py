@@ -218,6 +218,10 @@ def open_session(settings: SmtpSettings) -> Session:
 def _connect(settings: SmtpSettings) -> smtplib.SMTP:
     place = settings.host, settings.port, settings.own_name or None
     seconds = settings.command_seconds
+    if settings.tls == "none":  # a tenth of a second for certificates that nobody asks for
+        client = smtplib.SMTP(*place, timeout=seconds)
+        client.ehlo_or_helo_if_needed()
+        return client
     context = ssl.create_default_context(cafile=settings.certificates or None)
     if settings.tls == "implicit":
         client = smtplib.SMTP_SSL(*place, timeout=seconds, context=context)
