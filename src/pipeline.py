@@ -164,7 +164,7 @@ def measure(run_dir: str, progress: Progress | None = None) -> Path:
     Raises
     ------
     StageOrderError
-        If a stage before 08 is not finished.
+        If a stage before 08 is not finished, or its tables have changed since.
     """
     path = run_path(run_dir)
     _check_earlier(RunRecord.read(path), STAGES[-1][:2])
@@ -175,7 +175,7 @@ def measure(run_dir: str, progress: Progress | None = None) -> Path:
         stages = [*STAGES[:2], STAGES[-1]]
         for stage in stages:
             shutil.rmtree(staging_path(path, stage), ignore_errors=True)
-        record.start_again()
+        record.start_again(stages)
         _execute(record, params, stages, progress)
     return path
 

@@ -1,6 +1,6 @@
 """The record of a run, `run.json`: what finished, when, from what; and the lock on its folder."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 import datetime as dt
 import fcntl
@@ -132,8 +132,17 @@ class RunRecord:
                 self.drop_stage(stage)
         self.save()
 
-    def start_again(self) -> None:
-        """Note that the run goes on; all that it holds stays as it is."""
+    def start_again(self, stages: Collection[str]) -> None:
+        """Note that some stages are done again; until each has ended, what it wrote stays.
+
+        Raises
+        ------
+        StageOrderError
+            If the tables of another stage are no longer what it wrote.
+        """
+        for stage in STAGES:
+            if self.is_finished(stage) and stage not in stages:
+                self._check_unchanged(stage)
         self.content |= {"state": "running", "ended_at": None}
         self.save()
 

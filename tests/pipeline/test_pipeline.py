@@ -9,7 +9,7 @@ import pytest
 
 from src.data.tables import STAGES, TABLES
 from src.errors import RunLockedError, StageOrderError
-from src.pipeline import resume, run
+from src.pipeline import measure, resume, run
 from src.root import PROJECT_ROOT
 from src.run_record import RunRecord, hold_run, table_hashes
 from src.stage import results_path, tables_path
@@ -141,3 +141,34 @@ def test_hashes_name_every_table_of_a_stage(smoke_run):
     assert sorted(hashes) == sorted(
         f"{name}/part-0.parquet" for name, t in TABLES.items() if t.stage == "03_tag"
     )
+
+
+def test_measured_again_it_decides_and_sends_nothing_anew(copied_run):
+    kept = {
+        path: path.read_bytes()
+        for stage in ("03_tag", "04d_uplift", "05_decide", "06_campaign", "07_send")
+        for path in (copied_run / "tables" / stage).rglob("*.parquet")
+    }
+    first = json.loads((copied_run / "results/08_measure.json").read_text())
+    measure(str(copied_run))
+    again = json.loads((copied_run / "results/08_measure.json").read_text())
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert again["incremental_profit"] == first["incremental_profit"]
+    assert again["changed_since_last"] != first["changed_since_last"]
+    assert json.loads((copied_run / "run.json").read_text())["state"] == "finished"
+
+
+def test_decisions_that_were_changed_are_not_measured(copied_run):
+    part = copied_run / "tables/05_decide/decisions/part-0.parquet"
+    part.write_bytes(part.read_bytes() + b"x")
+    with pytest.raises(StageOrderError, match="05_decide"):
+        measure(str(copied_run))
+
+
+def test_a_run_that_was_not_sent_is_not_measured(tmp_path):
+    run_dir = run("params/smoke.yaml", str(tmp_path / "short"), last="01")
+    before = sorted(path.stat().st_mtime_ns for path in (run_dir / "tables").rglob("*.parquet"))
+    with pytest.raises(StageOrderError, match="Expected the stages before 08 to be finished"):
+        measure(str(run_dir))
+    after = sorted(path.stat().st_mtime_ns for path in (run_dir / "tables").rglob("*.parquet"))
+    assert after == before
