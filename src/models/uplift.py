@@ -16,7 +16,15 @@ from src.models.uplift_ensemble import Ensemble, fit_ensemble
 from src.models.uplift_history import CONTROL
 from src.models.uplift_learners import Learner, available_learners
 
-__all__ = ["CONSTANT_EFFECT", "NO_HISTORY", "Uplift", "UpliftModel", "fit_uplift", "predict_uplift"]
+__all__ = [
+    "CONSTANT_EFFECT",
+    "NO_HISTORY",
+    "Uplift",
+    "UpliftModel",
+    "available_learners",
+    "fit_uplift",
+    "predict_uplift",
+]
 
 logger = logging.getLogger(__name__)
 
