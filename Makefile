@@ -87,6 +87,7 @@ bench: $(READY)  ## run every benchmark
 	@$(BIN)/python bench/send.py
 	@$(BIN)/python bench/ledger.py
 	@$(BIN)/python bench/render.py
+	@$(BIN)/python bench/rehearsal.py
 
 dictionary: $(READY)  ## write docs/data_dictionary.md and docs/features.md from the code
 	@$(BIN)/python -m src.data.dictionary docs/data_dictionary.md

@@ -23,7 +23,7 @@ from src.rehearsal.readers import Act, WebPlace, clicks_of, scans_of, unsubscrib
 from src.rehearsal.rehearsed_shop import Shop
 from src.rehearsal.shop import address_of, start_of
 
-__all__ = ["Delivered", "act_on_letters", "deliver_letters", "prepare_ledger"]
+__all__ = ["Delivered", "act_on_letters", "deliver_letters", "has_unknown", "prepare_ledger"]
 
 _SENT = (State.SENT.value, State.RESOLVED_SENT.value)
 _N_CONNECTIONS = 8
@@ -63,6 +63,12 @@ def prepare_ledger(shop: Shop, campaign: Campaign, letters: Path) -> None:
         recover(ledger, campaign.campaign_id, campaign.channel)
         for key in unresolved(ledger, campaign.campaign_id)["message_key"]:
             resolve(ledger, key, key in taken, "rehearsal")
+
+
+def has_unknown(shop: Shop, campaign: Campaign) -> bool:
+    """Tell whether of some message it is open whether it went out."""
+    with open_ledger(shop.folder, shop.ledger_url) as ledger:
+        return len(unresolved(ledger, campaign.campaign_id)) > 0
 
 
 @dataclass(frozen=True)

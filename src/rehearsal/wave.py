@@ -18,7 +18,7 @@ from src.ledger import open_ledger
 from src.params import read_params
 from src.rehearsal.baseline import DAY_SECONDS
 from src.rehearsal.law import Moment
-from src.rehearsal.letters import Delivered, deliver_letters, prepare_ledger
+from src.rehearsal.letters import Delivered, deliver_letters, has_unknown, prepare_ledger
 from src.rehearsal.rehearsed_shop import Shop
 from src.rehearsal.shop import start_of
 from src.root import PROJECT_ROOT
@@ -98,11 +98,15 @@ class Wave:
         if left and left[0] == STAGES[0]:
             shutil.rmtree(self.run, ignore_errors=True)
         with deliver_letters(self.shop, self.campaign, self.truth) as (letters, channel_file):
+            overrides = self._overrides(channel_file)
             if left:
                 prepare_ledger(self.shop, self.campaign, letters)
                 first = left[0][:2]
-                overrides = self._overrides(channel_file)
                 pipeline.run(self.params_file, str(self.run), overrides, first, "07", progress)
+            # a sender that outlived a kill for a moment leaves some undecided after all
+            while has_unknown(self.shop, self.campaign):
+                prepare_ledger(self.shop, self.campaign, letters)
+                pipeline.run(self.params_file, str(self.run), overrides, "07", "07", progress)
 
     def delivered(self) -> Delivered:
         """Read which letters lie in mailboxes."""

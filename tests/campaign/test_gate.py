@@ -134,7 +134,8 @@ def test_what_is_changed_after_the_check_is_not_what_is_sealed(plan, part):
     rows, facts = rendered(plan)
     checked = CheckedMessages(rows, facts)
     rows[part] = "99 % off"
-    checked.faults.drop(columns="check", inplace=True)
+    told = checked.faults
+    told["check"] = ""
     sealed = checked.seal()
     assert not sealed[part].eq("99 % off").any()
     assert sealed[part][0] == rendered(plan)[0][part][0]

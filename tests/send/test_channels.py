@@ -105,5 +105,5 @@ def test_live_without_a_live_channel_is_refused(tmp_path):
 
 
 def test_an_unknown_mode_is_refused(tmp_path):
-    with pytest.raises(ParameterError, match="dry_run or live"):
+    with pytest.raises(ParameterError, match="dry_run, rehearsal or live"):
         open_channel("dry-run", tmp_path)

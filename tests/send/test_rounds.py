@@ -264,8 +264,10 @@ def test_a_file_of_another_kind_is_refused(ledger, plan, campaign, tmp_path, cha
         open_channels("live", tmp_path, campaign, channel_files(sms=hook))
     with pytest.raises(ConfigurationError, match="channel_file"):
         open_channels("live", tmp_path, campaign)
-    with pytest.raises(ParameterError, match="dry_run or live"):
+    with pytest.raises(ConfigurationError, match="mode rehearsal"):
         open_channels("rehearsal", tmp_path, campaign)
+    with pytest.raises(ParameterError, match="dry_run, rehearsal or live"):
+        open_channels("practice", tmp_path, campaign)
 
 
 def test_a_gateway_that_is_busy_puts_off_and_a_refusal_fails_alone(
