@@ -69,6 +69,8 @@ class _Bars:
         self.bars.stop()
 
     def stage_started(self, stage: str, n_cells: int) -> None:
+        if stage in self.tasks:  # a rehearsal comes to it in every wave
+            self.bars.remove_task(self.tasks[stage])
         self.tasks[stage] = self.bars.add_task(stage, total=n_cells)
 
     def cell_started(self, stage: str, cell: int) -> None:

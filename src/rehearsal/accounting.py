@@ -4,8 +4,9 @@ import numpy as np
 
 from src.decide.catalogue import Campaign
 from src.metrics.profit import profit_minor
+from src.rehearsal.answers import Answers
 from src.rehearsal.baseline import Orders
-from src.rehearsal.law import Answers, Moment, offer_minor
+from src.rehearsal.law import Moment, offer_minor
 
 __all__ = ["earned_value", "true_gains"]
 

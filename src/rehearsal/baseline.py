@@ -8,16 +8,31 @@ import pandas as pd
 from src.rehearsal.customers import DEPARTMENTS, Customers, draws
 from src.rehearsal.world import World
 
-__all__ = ["DAY_SECONDS", "N_PRODUCTS", "RETURN_DAYS", "Orders", "draw_baseline", "order_lines"]
+__all__ = [
+    "DAY_SECONDS",
+    "N_PRODUCTS",
+    "ORDER_SPREAD",
+    "RETURN_DAYS",
+    "Orders",
+    "draw_baseline",
+    "draw_returns",
+    "order_lines",
+    "season_factor",
+]
 
 DAY_SECONDS = 86_400
 N_PRODUCTS = 25
 """In each department."""
 
-_ORDER_SPREAD = 0.4
+ORDER_SPREAD = 0.4
+"""Standard deviation of the logarithm of a customer's order values."""
+
+RETURN_DAYS = (3, 21)
+"""What comes back does so evenly between these days after the order."""
+
 _DISCOUNT = 0.15
 _OWN_DEPARTMENT = 0.75
-RETURN_DAYS = (3, 21)
+_SEASON_DAYS = 182
 _N_LINES = np.array([0.50, 0.30, 0.20])
 
 
@@ -59,9 +74,16 @@ class Orders:
         return both.take(np.lexsort((both.order_id, both.at)))
 
 
-def order_values(customers: Customers, customer: np.ndarray, rng: np.random.Generator):
+def season_factor(world: World, day: np.ndarray | float) -> np.ndarray | float:
+    """Give how far orders lie above or below their mean on a day of the history, as a factor."""
+    return 1 + world.season_share * np.sin(2 * np.pi * day / _SEASON_DAYS)
+
+
+def _order_values(
+    customers: Customers, customer: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Draw what orders of these customers are worth, integer cents, at least one."""
-    factor = rng.lognormal(-(_ORDER_SPREAD**2) / 2, _ORDER_SPREAD, len(customer))
+    factor = rng.lognormal(-(ORDER_SPREAD**2) / 2, ORDER_SPREAD, len(customer))
     return np.maximum(np.rint(100 * customers.value[customer] * factor), 100).astype(np.int64)
 
 
@@ -87,8 +109,7 @@ def draw_baseline(world: World, customers: Customers, n_waves: int, seed: int) -
     customer = np.repeat(np.arange(len(customers)), n_orders)
     start = customers.joined_day[customer]
     day = start + rng.random(len(customer)) * (days - start)
-    season = 1 + world.season_share * np.sin(2 * np.pi * day / 182)
-    stays = rng.random(len(day)) < season / (1 + world.season_share)
+    stays = rng.random(len(day)) < season_factor(world, day) / (1 + world.season_share)
     customer, day = customer[stays], np.floor(day[stays]).astype(np.int64)
     hour = np.clip(customers.hour[customer] + rng.normal(0, 2.0, len(day)), 0, 23.99)
     at = day * DAY_SECONDS + (hour * 3600).astype(np.int64)
@@ -98,7 +119,7 @@ def draw_baseline(world: World, customers: Customers, n_waves: int, seed: int) -
         order_id=np.arange(len(at)),
         customer=customer,
         at=at,
-        paid_minor=order_values(customers, customer, rng),
+        paid_minor=_order_values(customers, customer, rng),
         returned_at=draw_returns(world, at, rng),
     )
 

@@ -6,9 +6,21 @@ import numpy as np
 
 from src.rehearsal.world import World
 
-__all__ = ["DEPARTMENTS", "KINDS", "Customers", "draws", "invent_customers"]
+__all__ = [
+    "DEPARTMENTS",
+    "DOG",
+    "HUNTER",
+    "KINDS",
+    "OTHER",
+    "REGULAR",
+    "Customers",
+    "draws",
+    "invent_customers",
+]
 
 KINDS = ("hunter", "dog", "regular", "other")
+HUNTER, DOG, REGULAR, OTHER = range(len(KINDS))
+"""Places in `KINDS`."""
 DEPARTMENTS = ("KITCHEN", "GARDEN", "BOOKS", "TOYS", "BEAUTY", "OFFICE", "SPORT", "PANTRY")
 
 _DOGS_DEPARTMENT = 1
@@ -103,7 +115,7 @@ def invent_customers(world: World, n_customers: int, seed: int) -> Customers:
         rate=world.orders_per_week * scale[kind] * rng.gamma(_RATE_SHAPE, 1 / _RATE_SHAPE, n),
         value=world.order_value * rng.lognormal(-(_VALUE_SPREAD**2) / 2, _VALUE_SPREAD, n),
         discount_share=_DISCOUNT_OF[kind],
-        department=np.where(kind == 1, _DOGS_DEPARTMENT, elsewhere),
+        department=np.where(kind == DOG, _DOGS_DEPARTMENT, elsewhere),
         hour=rng.choice([9.0, 13.0, 20.0], n, p=[0.5, 0.2, 0.3]),
         hidden=hidden,
         joined_day=np.where(newcomer, rng.integers(0, history, n), 0),

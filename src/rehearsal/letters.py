@@ -13,19 +13,31 @@ import yaml
 
 from src.decide.catalogue import Campaign
 from src.errors import RehearsalError
-from src.ledger import State, open_ledger, resolve, unresolved
+from src.ledger import State, count_states, open_ledger, resolve, unresolved
 from src.ledger.campaigns import change_limits
 from src.ledger.recovery import recover
 from src.ledger.schema import messages
-from src.rehearsal.law import Answers, may_act
+from src.rehearsal.answers import Answers, may_act
 from src.rehearsal.post import PostOffice, read_letters, read_links
 from src.rehearsal.readers import Act, WebPlace, clicks_of, scans_of, unsubscribes_of
 from src.rehearsal.rehearsed_shop import Shop
 from src.rehearsal.shop import address_of, start_of
+from src.send import deliver_in_turn, open_channels
+from src.send.clock import Clock
 
-__all__ = ["Delivered", "act_on_letters", "deliver_letters", "has_unknown", "prepare_ledger"]
+__all__ = [
+    "Delivered",
+    "act_on_letters",
+    "deliver_letters",
+    "has_open",
+    "prepare_ledger",
+    "send_late",
+]
 
 _SENT = (State.SENT.value, State.RESOLVED_SENT.value)
+_OPEN = {
+    State.PLANNED, State.CLAIMED, State.TRANSMITTING, State.DEFERRED, State.UNKNOWN
+}  # fmt: skip
 _N_CONNECTIONS = 8
 _LETTERS = "letters.jsonl"
 
@@ -65,10 +77,17 @@ def prepare_ledger(shop: Shop, campaign: Campaign, letters: Path) -> None:
             resolve(ledger, key, key in taken, "rehearsal")
 
 
-def has_unknown(shop: Shop, campaign: Campaign) -> bool:
-    """Tell whether of some message it is open whether it went out."""
+def has_open(shop: Shop, campaign: Campaign) -> bool:
+    """Tell whether some message is still on its way, or it is open whether it went out."""
     with open_ledger(shop.folder, shop.ledger_url) as ledger:
-        return len(unresolved(ledger, campaign.campaign_id)) > 0
+        return not _OPEN.isdisjoint(count_states(ledger, campaign.campaign_id))
+
+
+def send_late(shop: Shop, campaign: Campaign, channel_file: Path, clock: Clock) -> None:
+    """Hand over what an earlier pass put off; the clock of 07 stands still, so it never would."""
+    with open_ledger(shop.folder, shop.ledger_url) as ledger:
+        ways = open_channels("rehearsal", shop.folder / "outbox", campaign, str(channel_file))
+        deliver_in_turn(ledger, ways, campaign, clock)
 
 
 @dataclass(frozen=True)

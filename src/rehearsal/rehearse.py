@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 import json
-import logging
 import os
 from pathlib import Path
 import time
@@ -13,8 +12,9 @@ import numpy as np
 from src import pipeline
 from src.errors import ParameterError
 from src.rehearsal.accounting import true_gains
+from src.rehearsal.answers import Answers, answer
 from src.rehearsal.customers import KINDS
-from src.rehearsal.law import Answers, answer, expected_effects
+from src.rehearsal.law import expected_effects
 from src.rehearsal.letters import Delivered, act_on_letters
 from src.rehearsal.rehearsed_shop import Shop
 from src.rehearsal.rivals import rival_profits
@@ -23,8 +23,6 @@ from src.rehearsal.world import World
 from src.run_record import hold_run
 
 __all__ = ["Plan", "rehearse"]
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,15 @@ def rehearse(
     Raises
     ------
     ParameterError
-        If the folder holds another rehearsal.
+        If the folder holds another rehearsal, or a run.
+    RunLockedError
+        If another process is at it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "run.json").exists():
+        raise ParameterError(
+            f"Expected a folder of a rehearsal, but {folder.name} is a run; choose another "
+            "--run-id."
+        )
     with hold_run(folder):
         _keep_plan(plan, folder)
         shop = Shop.invent(folder, plan.world, plan.n_customers, plan.n_waves, plan.seed)

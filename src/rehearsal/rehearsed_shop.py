@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import URL
 
 from src.data.pseudonyms import pseudonym
 from src.errors import RehearsalError
 from src.keys import read_key
+from src.rehearsal.answers import Answers, apply
 from src.rehearsal.baseline import DAY_SECONDS, Orders, draw_baseline
 from src.rehearsal.customers import Customers, invent_customers
-from src.rehearsal.law import Answers, apply
 from src.rehearsal.shop import SHOP, account_names, export_shop, write_source
 from src.rehearsal.world import World
 
@@ -63,7 +64,8 @@ class Shop:
     @property
     def ledger_url(self) -> str:
         """The ledger of all its campaigns."""
-        return f"sqlite:///{self.folder / 'ledger' / 'ledger.db'}"
+        file = self.folder / "ledger" / "ledger.db"
+        return URL.create("sqlite", database=str(file)).render_as_string()
 
     @property
     def source_file(self) -> Path:

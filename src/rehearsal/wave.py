@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 import datetime as dt
 from functools import cached_property
+from glob import escape
 import json
 from pathlib import Path
 import shutil
@@ -14,21 +15,23 @@ import yaml
 from src import pipeline
 from src.data.tables import STAGES
 from src.decide.catalogue import Campaign, read_campaign
-from src.ledger import open_ledger
+from src.errors import RehearsalError
 from src.params import read_params
 from src.rehearsal.baseline import DAY_SECONDS
 from src.rehearsal.law import Moment
-from src.rehearsal.letters import Delivered, deliver_letters, has_unknown, prepare_ledger
+from src.rehearsal.letters import Delivered, deliver_letters, has_open, prepare_ledger, send_late
 from src.rehearsal.rehearsed_shop import Shop
 from src.rehearsal.shop import start_of
 from src.root import PROJECT_ROOT
 from src.run_record import RunRecord
+from src.send.clock import run_clock
 from src.stage import results_path, tables_path
 
 __all__ = ["Wave"]
 
-_SENT_AT = 9 * 3600
 _MEASURED = STAGES[-1]
+_LATER_HOURS = (5, 9)
+"""After the campaign's time of sending: beyond the longest wait for another attempt, and again."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +101,30 @@ class Wave:
         if left and left[0] == STAGES[0]:
             shutil.rmtree(self.run, ignore_errors=True)
         with deliver_letters(self.shop, self.campaign, self.truth) as (letters, channel_file):
-            overrides = self._overrides(channel_file)
             if left:
                 prepare_ledger(self.shop, self.campaign, letters)
-                first = left[0][:2]
+                overrides, first = self._overrides(channel_file), left[0][:2]
                 pipeline.run(self.params_file, str(self.run), overrides, first, "07", progress)
-            # a sender that outlived a kill for a moment leaves some undecided after all
-            while has_unknown(self.shop, self.campaign):
-                prepare_ledger(self.shop, self.campaign, letters)
-                pipeline.run(self.params_file, str(self.run), overrides, "07", "07", progress)
+            self._end_letters(letters, channel_file, progress)
+
+    def _end_letters(
+        self, letters: Path, channel_file: Path, progress: pipeline.Progress | None
+    ) -> None:
+        """Bring every letter to an end; a sender that outlived a kill may have left some open."""
+        morning = run_clock("campaign", self.as_of_date)()
+        for hours in _LATER_HOURS:
+            if not has_open(self.shop, self.campaign):
+                return
+            prepare_ledger(self.shop, self.campaign, letters)
+            later = morning + dt.timedelta(hours=hours)
+            send_late(self.shop, self.campaign, channel_file, lambda later=later: later)
+            overrides = self._overrides(channel_file)
+            pipeline.run(self.params_file, str(self.run), overrides, "07", "07", progress)
+        if has_open(self.shop, self.campaign):
+            raise RehearsalError(
+                f"Expected every letter of {self.run.name} to come to an end, but some are still "
+                f"open after {len(_LATER_HOURS)} more passes; is another process sending?"
+            )
 
     def delivered(self) -> Delivered:
         """Read which letters lie in mailboxes."""
@@ -127,37 +145,38 @@ class Wave:
         return frame.assign(place=self.shop.place_of(frame["customer_id"]))
 
     def _overrides(self, channel_file: Path) -> list[str]:
-        shop = self.shop
+        shop, readings = self.shop, f"wave-*/results/{_MEASURED}.json"
         values = {
-            "run.as_of_date": f"'{self.as_of_date}'",
+            "run.as_of_date": self.as_of_date,
             "run.campaign": self._campaign_file,
             "run.ledger_url": shop.ledger_url,
             "run.outcome_days": shop.world.wave_days,
             "01_ingest.source": shop.source_file,
             "01_ingest.raw_dir": shop.folder / "raw",
-            "01_ingest.consent_date": f"'{start_of(shop.world)}'",
+            "01_ingest.consent_date": start_of(shop.world),
             "07_send.mode": "rehearsal",
             "07_send.channel_file": channel_file,
             "08_measure.mode": "rehearsal",
-            "08_measure.past_results": f"{shop.folder}/wave-*/results/{_MEASURED}.json",
+            "08_measure.past_results": f"{escape(str(shop.folder))}/{readings}",
         }
         if self.number > 1:
             earlier = shop.folder / f"wave-{self.number - 1}"
             values |= {"05_decide.previous_run": earlier, "03_tag.previous_run": earlier}
-        return [f"{name}={value}" for name, value in values.items()]
+        # as JSON, which is YAML too: no sign of a path is read as anything else
+        return [f"{name}={json.dumps(value, default=str)}" for name, value in values.items()]
 
     def moment(self) -> Moment:
         """Give what is so when the letters go out."""
         shop = self.shop
-        day = (dt.date.fromisoformat(self.as_of_date) - start_of(shop.world)).days + 1
-        sent_at = day * DAY_SECONDS + _SENT_AT
+        morning = run_clock("campaign", self.as_of_date)()
+        sent_at = self.first_second + 3600 * morning.hour
         values = self.frame("value_scores", "04c_value")
         lost = np.zeros(len(shop.customers))
         lost[values["place"]] = values["clv"].fillna(0.0).clip(lower=0.0)
         lost *= self.campaign.lost_value_share
         return Moment(
             sent_at=sent_at,
-            ends_at=(day + shop.world.wave_days) * DAY_SECONDS,
+            ends_at=self.first_second + shop.world.wave_days * DAY_SECONDS,
             n_recent=shop.recent_messages(sent_at),
             value_lost=lost,
             may_be_written=~shop.customers.is_dead & shop.customers.has_consent,
@@ -165,7 +184,7 @@ class Wave:
 
     @property
     def first_second(self) -> int:
-        """Opening of the window."""
+        """Opening of the window, the day after the as-of date."""
         day = (dt.date.fromisoformat(self.as_of_date) - start_of(self.shop.world)).days + 1
         return day * DAY_SECONDS
 
@@ -176,7 +195,3 @@ class Wave:
         drawn = np.full(len(self.shop.customers), -1)
         drawn[decisions["place"]] = arms
         return drawn
-
-    def open_ledger(self):
-        """Open the ledger that all waves share."""
-        return open_ledger(self.run, self.shop.ledger_url)

@@ -1,21 +1,16 @@
 """The law of the customers: by hand, at its limits, and its expected values against its draws."""
 
+import ibis
 import numpy as np
 import pytest
 
 from src.decide.catalogue import Action, read_campaign
+from src.features.offers import offer_discount
 from src.rehearsal.accounting import true_gains
+from src.rehearsal.answers import answer, apply, may_act
 from src.rehearsal.baseline import DAY_SECONDS, draw_baseline
 from src.rehearsal.customers import KINDS, invent_customers
-from src.rehearsal.law import (
-    Moment,
-    answer,
-    apply,
-    expected_effects,
-    may_act,
-    offer_minor,
-    price_with_offer,
-)
+from src.rehearsal.law import Moment, expected_effects, offer_minor, price_with_offer
 from src.rehearsal.world import World, read_world
 
 N = 40_000
@@ -54,7 +49,7 @@ def play(world, campaign, drawn, seed=SEED, n=N, **fields):
     [
         (TEN, 5000, 500),
         (TEN, 7005, 600),  # the ceiling
-        (TEN, 55, 6),  # 5.5 rounds to even in doubles: 6
+        (TEN, 105, 11),  # half a cent goes up
         (FIVE, 4000, 500),
         (FIVE, 3999, 0),  # under the minimum
     ],
@@ -175,3 +170,19 @@ def test_an_order_that_comes_too_late_counts_in_the_next_window():
     assert np.isin(answers.added.order_id, after.order_id).all()
     only_late = np.setdiff1d(answers.added.customer[late], answers.added.customer[~late])
     assert np.allclose(gains[only_late], -0.05)
+
+
+@pytest.mark.parametrize("action", [TEN, FIVE, *CAMPAIGN.actions.values()])
+def test_the_offer_is_that_of_08_to_the_cent(action):
+    paid = np.r_[0:20_000:7, 3_999, 4_000, 4_001, 5_999, 6_000, 6_001]
+    by_08 = offer_discount(action, ibis.memtable({"paid": paid})["paid"]).execute()
+    assert offer_minor(action, paid).tolist() == by_08.tolist()
+
+
+def test_a_weekly_campaign_asks_for_the_letters_of_all_who_may_leave():
+    world = World(wave_days=7, fatigue_days=84, p_unsubscribe=0.01)
+    often = np.full(N, world.fatigue_days // world.wave_days)
+    customers, *_, answers, _, _ = play(world, CAMPAIGN, np.ones(N, dtype=int), n_recent=often)
+    leaving = answers.readers.query("left_at >= 0")["customer"]
+    assert len(leaving) > 3_000
+    assert may_act(world, customers, CAMPAIGN.campaign_id, SEED)[leaving].all()

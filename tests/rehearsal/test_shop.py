@@ -5,10 +5,14 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from src.errors import ParameterError, RehearsalError
+from src.cli import app
+from src.errors import ParameterError, RehearsalError, RunLockedError
+from src.rehearsal.rehearse import Plan, rehearse
 from src.rehearsal.rehearsed_shop import Shop
 from src.rehearsal.world import World, read_world
+from src.run_record import hold_run
 
 N = 2_000
 WORLD = World(duplicate_share=0.1)
@@ -125,3 +129,32 @@ def test_the_first_day_of_the_history_leads_to_the_first_campaign(shop):
 
     days = (dt.date.fromisoformat(WORLD.first_as_of) - start_of(WORLD)).days + 1
     assert days == 7 * WORLD.history_weeks
+
+
+def test_a_folder_of_a_run_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ParameterError, match="is a run; choose another"):
+        rehearse(Plan("params/rehearsal.yaml", WORLD, N, 1, 1), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_two_at_once_in_one_folder_are_refused(tmp_path):
+    with hold_run(tmp_path), pytest.raises(RunLockedError):
+        rehearse(Plan("params/rehearsal.yaml", WORLD, N, 1, 1), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "telling"),
+    [
+        (("--world", "params/worlds/none.yaml"), "see params/worlds"),
+        (("--run-id", "../elsewhere"), "plain name below runs/"),
+        (("--customers", "10"), "customers"),
+        (("--waves", "0"), "waves"),
+    ],
+)
+def test_a_wrong_word_of_the_command_leaves_nothing_behind(tmp_path, monkeypatch, words, telling):
+    monkeypatch.setattr("src.cli.PROJECT_ROOT", tmp_path)
+    answer = CliRunner().invoke(app, ["rehearse", "params/rehearsal.yaml", "--run-id", "x", *words])
+    assert answer.exit_code != 0
+    assert telling in f"{answer.output} {answer.exception}"
+    assert list(tmp_path.iterdir()) == []
