@@ -1,5 +1,6 @@
 """A whole rehearsal by the real path: killed and resumed, with scanners and without."""
 
+from contextlib import contextmanager
 import json
 import os
 from pathlib import Path
@@ -10,8 +11,11 @@ import time
 
 import pandas as pd
 import pytest
+import yaml
 
 from src.errors import ParameterError
+from src.ledger import count_states, open_ledger
+from src.rehearsal.letters import deliver_letters, has_open
 from src.rehearsal.page import write_page
 from src.rehearsal.rehearse import Plan, rehearse
 from src.rehearsal.world import World
@@ -168,3 +172,34 @@ def test_the_page_says_what_the_figures_say(whole):
         assert f"{wave['truth']:,.0f}" in text
         assert wave["verdict"] in text
     assert Path(whole / "rehearsal.html").stat().st_size < 1_000_000
+
+
+def test_letters_that_were_put_off_are_sent_later_in_the_day(tmp_path, monkeypatch):
+    """As if a sender outlived a kill: its mail server is gone, and 07's clock stands still."""
+    ports = []
+
+    @contextmanager
+    def away_at_first(*arguments):
+        with deliver_letters(*arguments) as (letters, channel):
+            fields = yaml.safe_load(channel.read_text())
+            ports.append(fields["port"])
+            channel.write_text(yaml.safe_dump(fields | {"port": 1}))
+            yield letters, channel
+
+    def comes_back(shop, campaign):
+        channel = shop.folder / "channels/rehearsal.yaml"
+        fields = yaml.safe_load(channel.read_text())
+        if fields["port"] == 1:
+            with open_ledger(shop.folder, shop.ledger_url) as ledger:
+                assert set(count_states(ledger, "wave_1")) <= {"DEFERRED", "PLANNED", "CLAIMED"}
+        channel.write_text(yaml.safe_dump(fields | {"port": ports[-1]}))
+        return has_open(shop, campaign)
+
+    monkeypatch.setattr("src.rehearsal.wave.deliver_letters", away_at_first)
+    monkeypatch.setattr("src.rehearsal.wave.has_open", comes_back)
+    rehearse(Plan("params/rehearsal.yaml", SCANNED, N, 1, SEED), tmp_path)
+    (wave,) = figures_of(tmp_path)
+    log = pd.read_parquet(tmp_path / "wave-1/tables/07_send/send_log")
+    assert set(log["state"]) == {"SENT", "FAILED"}
+    assert log["state"].eq("SENT").sum() == wave["n_letters"] == n_letters(tmp_path, 1) > 100
+    assert log.loc[log["state"].eq("FAILED"), "reason"].str.startswith("550").all()
