@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass
 import datetime as dt
 from itertools import groupby
@@ -10,6 +11,7 @@ import logging
 import os
 from pathlib import Path
 import shutil
+import threading
 import time
 from typing import Protocol
 
@@ -22,6 +24,7 @@ from src.root import PROJECT_ROOT
 from src.run_record import RunRecord, hold_run
 from src.stage import HELD_RUN_VARIABLE, publish, run_path, staging_path
 from src.tracking import Tracker
+from src.workshop import Workshop
 
 __all__ = [
     "Progress",
@@ -75,6 +78,7 @@ def run(
     first: str = "01",
     last: str = "08",
     progress: Progress | None = None,
+    workshop: Workshop | None = None,
 ) -> Path:
     """Run the stages from `first` to `last`.
 
@@ -91,6 +95,8 @@ def run(
         stages of that run and drops the later ones.
     progress : Progress, optional
         Who is told how it goes.
+    workshop : Workshop, optional
+        Shared with other runs; without, one for this run alone.
 
     Returns
     -------
@@ -130,7 +136,7 @@ def run(
                     record.drop_stage(stage)
             record.go_on()
         write_params(params, path / "params.yaml")
-        _execute(record, params, stages, progress)
+        _execute(record, params, stages, progress, workshop)
     return path
 
 
@@ -147,7 +153,9 @@ def resume(run_dir: str, progress: Progress | None = None) -> Path:
     return path
 
 
-def measure(run_dir: str, progress: Progress | None = None) -> Path:
+def measure(
+    run_dir: str, progress: Progress | None = None, workshop: Workshop | None = None
+) -> Path:
     """Bring in what has happened since, and measure again; what was decided and sent stays.
 
     Orders, returns and opt-outs that came later than the run are taken in by 01 and 02; 08 then
@@ -160,6 +168,8 @@ def measure(run_dir: str, progress: Progress | None = None) -> Path:
         Folder of a run that was sent.
     progress : Progress, optional
         Who is told how it goes.
+    workshop : Workshop, optional
+        Shared with other runs; without, one for this reading alone.
 
     Raises
     ------
@@ -176,7 +186,7 @@ def measure(run_dir: str, progress: Progress | None = None) -> Path:
         for stage in stages:
             shutil.rmtree(staging_path(path, stage), ignore_errors=True)
         record.start_again(stages)
-        _execute(record, params, stages, progress)
+        _execute(record, params, stages, progress, workshop)
     return path
 
 
@@ -235,24 +245,28 @@ def _check_earlier(record: RunRecord, first: str) -> None:
 
 
 def _execute(
-    record: RunRecord, params: Params, stages: list[str], progress: Progress | None
+    record: RunRecord,
+    params: Params,
+    stages: list[str],
+    progress: Progress | None,
+    workshop: Workshop | None = None,
 ) -> None:
-    tracker = Tracker(record.run)
-    try:
-        with Forge(PROJECT_ROOT) as forge:
-            job = _Job(record.run, forge, params, progress)
+    with nullcontext(workshop) if workshop else Workshop() as shared:
+        tracker = shared.track(record.run)
+        try:
+            job = _Job(record.run, shared.forge, params, progress)
             for _, group in groupby(stages, key=lambda stage: stage[:2]):
                 _execute_group(record, job, list(group), tracker)
-        record.end("finished")
-    except StageFailedError:
-        record.end("failed")
-        raise
-    except BaseException:
-        record.end("interrupted")
-        raise
-    finally:
-        _build_report(record.run)
-        tracker.close()
+            record.end("finished")
+        except StageFailedError:
+            record.end("failed")
+            raise
+        except BaseException:
+            record.end("interrupted")
+            raise
+        finally:
+            _build_report(record.run)
+            tracker.run_ended()
     _point_latest(record.run)
 
 
@@ -359,7 +373,7 @@ def _build_report(run: Path) -> None:
 def _point_latest(run: Path) -> None:
     """Let `runs/latest` point at a finished run, by one rename."""
     link = run.parent / "latest"
-    draft = run.parent / f".latest-{os.getpid()}"
+    draft = run.parent / f".latest-{os.getpid()}-{threading.get_ident()}"
     draft.unlink(missing_ok=True)
     draft.symlink_to(run.name)
     os.replace(draft, link)

@@ -30,6 +30,7 @@ from src.stage import results_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric, RunTag
     from mlflow.models import Model
 
     from src.models.cards import ModelCard
@@ -46,6 +47,7 @@ STORE_VARIABLE = "CAMPANILE_MLRUNS"
 _EXPERIMENT = "campanile"
 _PATIENCE_SECONDS = 45
 _LONGEST_PARAM = 500
+_LARGEST_BATCH = 100  # of parameters; MLflow takes no more at once
 _CHAMPION = "champion"
 _SIGNATURE_TYPES = {
     "int64": "long",
@@ -84,12 +86,19 @@ class Tracker:
         except OSError:
             logger.warning("MLflow could not be told about %s; the run goes on.", stage)
 
-    def close(self) -> None:
-        """Close the parent run; waits 45 s at most, the run is complete in any case."""
+    def run_ended(self) -> None:
+        """Say that nothing more is to come; never waits, never fails."""
         try:
             self._process.stdin.close()
+        except OSError:
+            logger.warning("MLflow could not be told that the run has ended.")
+
+    def close(self) -> None:
+        """Close the parent run; waits 45 s at most, the run is complete in any case."""
+        self.run_ended()
+        try:
             failed = self._process.wait(timeout=_PATIENCE_SECONDS) != 0
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             failed = True
         if failed:
             logger.warning("MLflow did not take this run; it is complete without (.tracking.log).")
@@ -166,10 +175,16 @@ def _parent_run(client: "MlflowClient", run: Path) -> str:
 
 
 def _log_params(client: "MlflowClient", run_id: str, run: Path) -> None:
+    from mlflow.entities import Param
+
     blocks = yaml.safe_load((run / "params.yaml").read_text(encoding="utf-8"))
-    for stage, values in blocks.items():
-        for name, value in values.items():
-            client.log_param(run_id, f"{stage}.{name}", str(value)[:_LONGEST_PARAM])
+    given = [
+        Param(f"{stage}.{name}", str(value)[:_LONGEST_PARAM])
+        for stage, values in blocks.items()
+        for name, value in values.items()
+    ]
+    for start in range(0, len(given), _LARGEST_BATCH):
+        client.log_batch(run_id, params=given[start : start + _LARGEST_BATCH])
 
 
 def _log_stage(client: "MlflowClient", parent: str, run: Path, stage: str) -> None:
@@ -181,12 +196,9 @@ def _log_stage(client: "MlflowClient", parent: str, run: Path, stage: str) -> No
         tags={"mlflow.parentRunId": parent, RUN_ID_TAG: run.name, "stage": stage},
     ).info.run_id
     results = json.loads(results_path(run, stage).read_text(encoding="utf-8"))
-    for name, value in results.items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            client.log_metric(child, f"{stage}.{name}", value)
-            client.log_metric(parent, f"{stage}.{name}", value)
-        elif isinstance(value, str):
-            client.set_tag(child, name, value)
+    metrics, tags = _figures(stage, results, entry["ended_at"])
+    client.log_batch(child, metrics=metrics, tags=tags)
+    client.log_batch(parent, metrics=metrics)
     notebook = run / "notebooks" / f"{stage}.ipynb"
     if notebook.exists():
         client.log_artifact(child, str(notebook))
@@ -195,6 +207,22 @@ def _log_stage(client: "MlflowClient", parent: str, run: Path, stage: str) -> No
     if stage == "08_measure":
         _log_policy(client, child, run, results)
     client.set_terminated(child, "FINISHED", end_time=_milliseconds(entry["ended_at"]))
+
+
+def _figures(
+    stage: str, results: dict[str, object], ended_at: str
+) -> tuple[list["Metric"], list["RunTag"]]:
+    """Sort recorded numbers and words into MLflow's metrics and tags."""
+    from mlflow.entities import Metric, RunTag
+
+    at = _milliseconds(ended_at)
+    metrics = [
+        Metric(f"{stage}.{name}", value, at, 0)
+        for name, value in results.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    tags = [RunTag(name, value) for name, value in results.items() if isinstance(value, str)]
+    return metrics, tags
 
 
 def _log_model(client: "MlflowClient", child: str, run: Path, stage: str) -> None:

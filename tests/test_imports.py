@@ -36,6 +36,7 @@ LAYERS = (
     ("measure",),
     ("rehearsal",),
     ("kernels", "run_record", "report"),
+    ("workshop",),
     ("pipeline", "source_commands", "tag_commands", "run_ledger", "send_commands"),
     ("rehearsal.wave", "rehearsal.rehearse", "rehearsal.page"),
     ("message_commands", "campaign_commands", "campaign_file_commands"),

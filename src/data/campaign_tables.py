@@ -251,6 +251,7 @@ CAMPAIGNS = (
             flag("is_holdout", "Never contacted by any campaign."),
             text("action", "Arm drawn; `control` is an arm; `none` outside the experiment."),
             share("pscore", "Probability with which that arm was drawn.", True),
+            text("pscores", "Probability of every arm that could be drawn, JSON.", True),
             flag("is_exploration", "Drawn to learn rather than by the policy."),
             value("expected_profit_value", "Expected incremental profit of the action.", True),
             text("stratum", "Within which the draw was balanced.", True),

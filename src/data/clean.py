@@ -229,6 +229,7 @@ def clean_exposures(trusted: Table) -> Table:
         action=as_text(trusted["action"]),
         is_randomised=trusted["is_randomised"].fill_null(False),
         pscore=as_number(trusted["pscore"]),
+        pscores=as_text(trusted["pscores"]),
     )
 
 

@@ -8,7 +8,15 @@ from src.data.values import as_id, as_utc
 
 __all__ = ["add_past_draws"]
 
-_GIVEN = ["customer_id", "campaign_id", "exposed_at", "action", "is_randomised", "pscore"]
+_GIVEN = [
+    "customer_id",
+    "campaign_id",
+    "exposed_at",
+    "action",
+    "is_randomised",
+    "pscore",
+    "pscores",
+]
 
 
 def add_past_draws(exposures: Table, draws: pd.DataFrame, customer_ids: pd.Series) -> Table:
@@ -60,4 +68,5 @@ def _typed(exposures: Table) -> Table:
         action=exposures["action"].cast("string"),
         is_randomised=exposures["is_randomised"].cast("boolean"),
         pscore=exposures["pscore"].cast("float64"),
+        pscores=exposures["pscores"].cast("string"),
     ).select(*exposures.columns)

@@ -93,8 +93,13 @@ def _grid(values: np.ndarray, campaign: Campaign) -> np.ndarray:
     return np.hstack([np.zeros((len(grid), 1)), grid])
 
 
-def profit_draws(estimates: pd.DataFrame, campaign: Campaign) -> np.ndarray:
-    """Profits as each member of the ensemble sees them, members by customers by arms.
+def profit_draws(
+    estimates: pd.DataFrame, campaign: Campaign, exploration: float = 1.0
+) -> np.ndarray:
+    r"""Profits as each member of the ensemble sees them, members by customers by arms.
+
+    With :math:`e` = `exploration` a member's :math:`\tau^{(j)}` counts as
+    :math:`e\,\tau^{(j)} + (1 - e)\,\hat\tau`: the spread of what is unsure, made narrower.
 
     Parameters
     ----------
@@ -102,14 +107,23 @@ def profit_draws(estimates: pd.DataFrame, campaign: Campaign) -> np.ndarray:
         From `build_estimates`, of at least one known effect.
     campaign : Campaign
         The arms.
+    exploration : float, in [0, 1], default 1
+        1 leaves the members as they are, 0 makes all of them the estimate.
 
     Returns
     -------
     array of shape (n_members, n_customers, n_arms)
         Control is 0; an action without an estimate is minus infinity: nobody is greedy for it.
+
+    References
+    ----------
+    .. Chapelle, O. and Li, L. (2011). An empirical evaluation of Thompson sampling. NeurIPS 24,
+       section 4: a narrower posterior explores less, and earned more over few rounds.
     """
     is_known = estimates["is_known"].to_numpy(dtype=bool)
     known = np.array(estimates.loc[is_known, "draws"].tolist(), dtype=float)
+    middle = estimates.loc[is_known, "uplift_value"].to_numpy(dtype=float)[:, None]
+    known = exploration * known + (1 - exploration) * middle
     given_away = estimates["cost_value"] + estimates["unsubscribe_loss_value"]
     members = np.full((len(estimates), known.shape[1]), -np.inf)
     members[is_known] = known - given_away.to_numpy(dtype=float)[is_known, None]

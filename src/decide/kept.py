@@ -1,6 +1,7 @@
 """Arms as the ledger keeps them: what is drawn stays drawn, and only newcomers are drawn anew."""
 
 import hashlib
+import json
 
 import numpy as np
 import pandas as pd
@@ -59,16 +60,27 @@ def draw_remaining(
     -------
     DataFrame
         One row per customer, in the order of `probabilities`: `customer_id`, `action`, `pscore`,
-        `stratum`, `policy_version`.
+        `pscores`, `stratum`, `policy_version`.
     """
     customer_ids = probabilities.index.to_series(index=range(len(probabilities)))
     is_fresh = ~customer_ids.isin(kept["customer_id"]).to_numpy()
     own = strata.to_numpy(dtype=object)[is_fresh]
     drawn = draw_arms_in_strata(customer_ids[is_fresh], probabilities[is_fresh], salt, own)
-    drawn = drawn.assign(stratum=own, policy_version=policy_version)
-    before = kept.loc[kept["customer_id"].isin(customer_ids), drawn.columns]
+    drawn = drawn.assign(
+        pscores=_as_json(probabilities[is_fresh]), stratum=own, policy_version=policy_version
+    )
+    before = kept.loc[kept["customer_id"].isin(customer_ids)].reindex(columns=drawn.columns)
     both = pd.concat([part for part in (before, drawn) if len(part)] or [drawn])
     return both.set_index("customer_id").loc[customer_ids].reset_index()
+
+
+def _as_json(probabilities: pd.DataFrame) -> list[str]:
+    """Write down each customer's probabilities by arm, to six digits."""
+    names = [json.dumps(arm) for arm in probabilities.columns]
+    return [
+        "{" + ", ".join(f"{name}: {p:.6g}" for name, p in zip(names, row, strict=True)) + "}"
+        for row in probabilities.to_numpy(dtype=float)
+    ]
 
 
 def eligibility_id(eligibility: pd.DataFrame) -> str:

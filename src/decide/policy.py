@@ -1,5 +1,6 @@
 """Which arm with which probability: learn where nothing is known, else what should pay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 import hashlib
 import logging
@@ -14,16 +15,21 @@ from src.errors import ParameterError
 __all__ = [
     "EXPLOIT",
     "EXPLORE",
+    "Floor",
     "Policy",
     "blend_policies",
     "choose_policy",
     "explore_shares",
+    "floors_of",
     "mix_with_floor",
     "name_version",
     "thompson_shares",
 ]
 
 logger = logging.getLogger(__name__)
+
+Floor = float | np.ndarray
+"""Least probability of every arm, or of each, control first."""
 
 EXPLORE = "explore"
 EXPLOIT = "exploit"
@@ -63,7 +69,8 @@ def choose_policy(
     is_first: np.ndarray,
     control_share: float,
     later_ratio: float,
-    min_pscore: float,
+    min_pscore: Floor,
+    exploration: float = 1.0,
 ) -> Policy:
     r"""Choose the probability of every arm for every customer.
 
@@ -71,9 +78,9 @@ def choose_policy(
     share of the ensemble's members for whom it earns most (control earns 0, so an action must
     promise more). A floor keeps every arm possible:
 
-    .. math:: p_{ia} = m + (1 - k m)\, s_{ia}
+    .. math:: p_{ia} = m_a + (1 - \textstyle\sum_b m_b)\, s_{ia}
 
-    with :math:`m` = `min_pscore` and :math:`k` arms. Where no effect is known: pure exploration
+    with :math:`m` = `min_pscore`. Where no effect is known: pure exploration
     (`explore_shares`). Limits come afterwards, in `src.decide.spending`.
 
     Parameters
@@ -88,8 +95,12 @@ def choose_policy(
         Probability of control for those first in line while purely exploring.
     later_ratio : float, in (0, 1]
         All others are then contacted so much less often.
-    min_pscore : float, in (0, 1 / k]
-        No arm is less likely than this, so that every arm can be learned about later.
+    min_pscore : float in (0, 1 / k], or array of shape (k,)
+        No arm is less likely than this, so that every arm can be learned about later; of every
+        arm, or arm by arm from `floors_of`.
+    exploration : float, in [0, 1], default 1
+        Share of the ensemble's spread that Thompson sampling sees; see
+        `src.decide.estimates.profit_draws`.
 
     Returns
     -------
@@ -98,7 +109,7 @@ def choose_policy(
     Raises
     ------
     ParameterError
-        If the shares leave some arm below `min_pscore`.
+        If the shares leave some arm below `min_pscore`, or `exploration` is out of its range.
 
     References
     ----------
@@ -111,11 +122,16 @@ def choose_policy(
     """
     arms = list(campaign.arms)
     _check_shares(len(arms), control_share, later_ratio, min_pscore)
+    if not 0 <= exploration <= 1:
+        raise ParameterError(
+            f"Expected exploration from 0 to 1, found {exploration}; 1 is Thompson sampling."
+        )
     profits, is_known = profit_grid(estimates, campaign)
     is_explored = ~is_known.any(axis=1)
     shares = explore_shares(is_first, len(arms), control_share, later_ratio)
     if not is_explored.all():
-        learnt = mix_with_floor(thompson_shares(profit_draws(estimates, campaign)), min_pscore)
+        draws = profit_draws(estimates, campaign, exploration)
+        learnt = mix_with_floor(thompson_shares(draws), min_pscore)
         shares[~is_explored] = learnt[~is_explored]
     greedy = np.where(is_known | (np.arange(len(arms)) == 0), profits, -np.inf).argmax(axis=1)
     customer_ids = pd.Index(estimates["customer_id"].unique(), name="customer_id")
@@ -127,7 +143,7 @@ def choose_policy(
         probabilities=pd.DataFrame(shares, index=customer_ids, columns=arms),
         profits=pd.DataFrame(profits, index=customer_ids, columns=arms),
         best_arm=pd.Series(np.where(is_explored, "", np.array(arms)[greedy]), index=customer_ids),
-        note=_note(is_explored, control_share, later_ratio, min_pscore),
+        note=_note(is_explored, control_share, later_ratio, min_pscore, exploration),
     )
 
 
@@ -170,9 +186,25 @@ def thompson_shares(draws: np.ndarray) -> np.ndarray:
     return np.stack([(best == arm).mean(axis=0) for arm in range(draws.shape[2])], axis=1)
 
 
-def mix_with_floor(shares: np.ndarray, min_pscore: float) -> np.ndarray:
-    """Keep every arm at least as likely as `min_pscore`, and take that evenly from all shares."""
-    return min_pscore + (1 - shares.shape[1] * min_pscore) * shares
+def floors_of(arms: Sequence[str], min_pscore: float, min_control: float) -> np.ndarray:
+    """Give the least probability of each arm: control may need more than the actions.
+
+    By those in control a campaign is measured, and where a budget binds they cost little: the
+    letter goes to the next best. An action at its floor is a letter to somebody for whom it is
+    not expected to pay.
+
+    Examples
+    --------
+    >>> floors_of(["control", "mail", "text"], 0.01, 0.1).tolist()
+    [0.1, 0.01, 0.01]
+    """
+    return np.array([max(min_control, min_pscore), *[min_pscore] * (len(arms) - 1)])
+
+
+def mix_with_floor(shares: np.ndarray, min_pscore: Floor) -> np.ndarray:
+    """Keep every arm at least as likely as its floor, and take that evenly from all shares."""
+    floor = np.broadcast_to(min_pscore, shares.shape[1])
+    return floor + (1 - floor.sum()) * shares
 
 
 def blend_policies(running: Policy, new: Policy, new_share: float, note: str) -> Policy:
@@ -209,22 +241,26 @@ def name_version(mode: str, campaign: Campaign, *grids: np.ndarray) -> str:
     return f"{mode}-{digest.hexdigest()}"
 
 
-def _check_shares(n_arms: int, control: float, ratio: float, minimum: float) -> None:
-    if not (0 < minimum and n_arms * minimum <= 1):
+def _check_shares(n_arms: int, control: float, ratio: float, minimum: Floor) -> None:
+    floor = np.broadcast_to(minimum, n_arms)
+    if not (floor.min() > 0 and floor.sum() <= 1 + 1e-12):
         raise ParameterError(
-            f"Expected min_pscore in (0, {1 / n_arms:.3f}] for {n_arms} arms, found {minimum}; "
-            "lower it."
+            f"Expected min_pscore in (0, {1 / n_arms:.3f}] for {n_arms} arms, and with min_control "
+            f"at most 1 in all, found {', '.join(f'{one:g}' for one in floor)}; lower them."
         )
     least = (1 - control) * ratio / (n_arms - 1)  # of an action for those who come later
-    if not (0 < ratio <= 1 and control >= minimum and least >= minimum - 1e-12):
+    if not (0 < ratio <= 1 and control >= floor[0] and least >= floor[1:].max() - 1e-12):
         raise ParameterError(
             "Expected later_ratio in (0, 1] and control_share to leave every arm at least "
-            f"min_pscore = {minimum}, found later_ratio {ratio} and control_share {control}, which "
-            f"leave an action {least:.3f}; lower one, or raise the other."
+            f"min_pscore = {floor[1:].max():g} and control {floor[0]:g}, found later_ratio {ratio} "
+            f"and control_share {control}, which leave an action {least:.3f}; lower one, or raise "
+            "the other."
         )
 
 
-def _note(is_explored: np.ndarray, control: float, ratio: float, minimum: float) -> str:
+def _note(
+    is_explored: np.ndarray, control: float, ratio: float, minimum: Floor, exploration: float
+) -> str:
     if is_explored.all():
         return (
             "No randomised history yet: the effect of a message is unknown, so arms are drawn to "
@@ -232,10 +268,13 @@ def _note(is_explored: np.ndarray, control: float, ratio: float, minimum: float)
             f"{control:.0%} and the actions with equal shares of the rest; all others are "
             f"contacted {ratio:.0%} as often. No choice below claims to be better than another."
         )
+    floor = np.atleast_1d(minimum)
     note = (
         "Each arm is as likely as it is to be the best one: its probability is the share of the "
-        "resampled estimates for which it earns most. No arm falls below "
-        f"{minimum:.0%}, to keep learning."
+        "resampled estimates for which it earns most"
+        + (f", with {exploration:.0%} of their spread" if exploration < 1 else "")
+        + f". No arm falls below {floor.min():.1%}, control not below {floor[0]:.1%}, to keep "
+        "learning."
     )
     if is_explored.any():
         note += f" {is_explored.sum():,} customers without an estimate are purely explored."

@@ -12,6 +12,7 @@ from src.decide.catalogue import CONTROL, Campaign, Spending, family_of
 from src.decide.estimates import profit_draws, profit_grid, spend_grid
 from src.decide.policy import (
     EXPLORE,
+    Floor,
     Policy,
     mix_with_floor,
     name_version,
@@ -24,6 +25,7 @@ __all__ = [
     "Kept",
     "build_choices",
     "charge_actions",
+    "charge_limits",
     "keep_limits",
     "limits_left",
     "profit_curve",
@@ -101,11 +103,12 @@ def keep_limits(
     estimates: pd.DataFrame,
     campaign: Campaign,
     choices: Candidates,
-    min_pscore: float,
+    min_pscore: Floor,
+    exploration: float = 1.0,
 ) -> Kept:
     r"""Bend a policy so that what it does keeps the campaign's limits in expectation.
 
-    The floor takes :math:`m \sum_{ia} A_{ia}` out of every limit first, since it is paid in any
+    The floor takes :math:`\sum_{ia} m_a A_{ia}` out of every limit first, since it is paid in any
     case. Within what is left, expected profit is maximized (`choose_within_budget`): the greedy
     part. Its prices :math:`\lambda` are charged to every member of the ensemble, so that Thompson
     sampling explores around the same choice, :math:`\arg\max_a (\pi_{ia}^{(j)} - \lambda^\top
@@ -117,15 +120,17 @@ def keep_limits(
     Parameters
     ----------
     policy : Policy
-        From `choose_policy`, with the same `min_pscore`.
+        From `choose_policy`, with the same `min_pscore` and `exploration`.
     estimates : DataFrame
         What it was chosen by.
     campaign : Campaign
         With or without limits; without, the policy stays as it is.
     choices : Candidates
         From `build_choices`.
-    min_pscore : float
-        Floor of every arm.
+    min_pscore : float, or array of shape (n_arms,)
+        Floor of every arm, or of each.
+    exploration : float, in [0, 1], default 1
+        Share of the ensemble's spread that is explored by.
 
     Returns
     -------
@@ -143,7 +148,13 @@ def keep_limits(
     rows = build_rows(choices, limits)
     greedy = np.eye(len(choices.actions) + 1)[allocation.choice + 1]
     priced = _priced(rows, choices, allocation)
-    wanted = _wanted(policy, estimates, campaign, priced, min_pscore)
+    wanted = policy.probabilities.to_numpy(dtype=float)
+    floor = np.broadcast_to(min_pscore, wanted.shape[1])
+    wanted = (wanted - floor) / (1 - floor.sum())
+    if policy.mode != EXPLORE:  # explored customers stay as they are, others face the prices
+        draws = profit_draws(estimates, campaign, exploration) - priced
+        is_explored = policy.best_arm.eq("").to_numpy()[:, None]
+        wanted = np.where(is_explored, wanted, thompson_shares(draws))
     shares = mix_with_floor(_within(rows, choices, wanted, greedy), min_pscore)
     bent = _bent(policy, campaign, shares, allocation.choice + 1)
     return Kept(bent, limits, allocation, priced)
@@ -161,7 +172,7 @@ def _bent(policy: Policy, campaign: Campaign, shares: np.ndarray, best: np.ndarr
     )
 
 
-def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> Limits:
+def limits_left(spending: Spending, choices: Candidates, min_pscore: Floor) -> Limits:
     """Give what is left of the limits once every arm has its least probability.
 
     Raises
@@ -169,10 +180,10 @@ def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> L
     ParameterError
         If that alone is more than a limit.
     """
-    k = len(choices.actions) + 1
-    scale = 1 - k * min_pscore
-    cost = min_pscore * np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
-    count = np.full(k - 1, min_pscore * choices.n)
+    floor = np.broadcast_to(min_pscore, len(choices.actions) + 1)
+    scale, least = 1 - floor.sum(), floor[1:]
+    cost = least * np.broadcast_to(choices.cost, choices.profit.shape).sum(axis=0)
+    count = least * choices.n
     families = [family_of(name) for name in choices.actions]
     names = np.array([choices.channels, choices.actions, families], dtype=object)
 
@@ -188,7 +199,7 @@ def limits_left(spending: Spending, choices: Candidates, min_pscore: float) -> L
         },
         capacities={name: left(limit, count, "capacities", name) for name, limit in caps.items()},
         min_shares={
-            name: max(0.0, (share - (k - 1) * min_pscore) / scale)
+            name: max(0.0, (share - least.sum()) / scale)
             for name, share in spending.min_shares.items()
         },
         fairness_floor=spending.fairness_floor,
@@ -203,24 +214,6 @@ def _left(limit: float, use: float, scale: float, name: str) -> float:
             f"{use:,.2f} of its {limit:,.2f}; raise it, or lower min_pscore."
         )
     return (limit - use) / scale
-
-
-def _wanted(
-    policy: Policy,
-    estimates: pd.DataFrame,
-    campaign: Campaign,
-    priced: np.ndarray,
-    min_pscore: float,
-) -> np.ndarray:
-    """Shares of arms without the floor: explored customers as they are, others at the prices."""
-    shares = policy.probabilities.to_numpy(dtype=float)
-    shares = (shares - min_pscore) / (1 - shares.shape[1] * min_pscore)
-    if policy.mode == EXPLORE:
-        return shares
-    is_explored = policy.best_arm.eq("").to_numpy()[:, None]
-    return np.where(
-        is_explored, shares, thompson_shares(profit_draws(estimates, campaign) - priced)
-    )
 
 
 def _priced(rows: Rows, choices: Candidates, allocation: Allocation) -> np.ndarray:
@@ -285,6 +278,13 @@ def charge_actions(estimates: pd.DataFrame, kept: Kept) -> pd.Series:
     )
     priced = pd.Series(kept.priced.mean(axis=0), kept.policy.profits.columns)
     return costs.mean().add(priced.drop(CONTROL))
+
+
+def charge_limits(kept: Kept) -> float:
+    """Add up what the plan is charged for its use of the limits, shop currency per customer."""
+    if not len(kept.policy.probabilities):
+        return 0.0
+    return float((kept.policy.probabilities.to_numpy() * kept.priced).sum(axis=1).mean())
 
 
 def profit_curve(choices: Candidates, kept: Kept) -> pd.DataFrame:

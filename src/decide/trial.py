@@ -7,11 +7,27 @@ import pandas as pd
 
 from src.decide.catalogue import CONTROL, Campaign
 from src.decide.compare import PLAN, SURE_PLAN
+from src.decide.gate import EXPLORE as ONLY_TRIED
 from src.decide.gate import PROMOTE, REFUSE, Promotion, judge_policy
-from src.decide.policy import EXPLOIT, Policy, blend_policies, mix_with_floor
+from src.decide.policy import (
+    EXPLOIT,
+    EXPLORE,
+    Floor,
+    Policy,
+    blend_policies,
+    mix_with_floor,
+)
 from src.metrics.ope_intervals import Rounds
+from src.stage import Stage
 
-__all__ = ["decide_who_decides", "judge_by_rounds", "replay_policies", "replay_rounds"]
+__all__ = [
+    "decide_who_decides",
+    "judge_by_rounds",
+    "leave_alone",
+    "replay_policies",
+    "replay_rounds",
+    "run_in_place",
+]
 
 _Z_95 = 1.96
 
@@ -19,12 +35,12 @@ _KEY = ["campaign_id", "customer_id"]
 
 
 def replay_rounds(
-    rounds: pd.DataFrame, campaign: Campaign, charges: pd.Series, min_pscore: float
+    rounds: pd.DataFrame, campaign: Campaign, charges: pd.Series, min_pscore: Floor
 ) -> Rounds:
     r"""Let the new policy decide past rounds anew, each by effects learnt from other customers.
 
-    In a round it would have given :math:`1 - (k-1) m` to the arm of the highest expected profit
-    and :math:`m` to every other: the greedy form of the policy, with its floor. What was earned
+    In a round it would have given every arm its floor, and the rest to the arm of the highest
+    expected profit: the greedy form of the policy, with its floor. What was earned
     in the round is the outcome minus what the arm drawn is charged, counted from what control was
     expected to bring there: that moves the value of every policy by the same amount, and takes
     out of the comparison that some customers buy more whatever is done.
@@ -40,8 +56,8 @@ def replay_rounds(
     charges : Series of float
         By action: message, expected loss from unsubscribing, and the price of what it uses of
         the limits.
-    min_pscore : float
-        Floor of every arm.
+    min_pscore : float, or array of shape (n_arms,)
+        Floor of every arm, or of each.
 
     Returns
     -------
@@ -99,9 +115,10 @@ def replay_policies(
     rounds: pd.DataFrame,
     campaign: Campaign,
     charges: pd.Series,
-    min_pscore: float,
+    min_pscore: Floor,
     chosen: Policy,
     new: Policy,
+    unspent: float = 0.0,
 ) -> pd.DataFrame:
     r"""Say what policies would have earned in past rounds beyond writing to nobody.
 
@@ -120,6 +137,9 @@ def replay_policies(
     chosen, new : Policy
         The plan, and the policy that the rounds were to judge; the plan can be replayed only if
         it is that one.
+    unspent : float, default 0
+        As for `judge_by_rounds`: given back to the plan, which keeps the limits, so that it is
+        valued in money and not net of what the limits would be worth to others.
 
     Returns
     -------
@@ -143,8 +163,10 @@ def replay_policies(
         policies |= {SURE_PLAN: sure, PLAN: mix_with_floor(sure, min_pscore)}
     rows = [("nobody", 0.0, 0.0, 0.0)]
     for name, shares in policies.items():
-        if not (shares[np.isnan(past.profit)] > min_pscore).any():  # else some never had the arm
-            rows.append((name, *(n_customers * end for end in _gain(past, shares))))
+        beyond = shares > np.broadcast_to(min_pscore, k)
+        if not beyond[np.isnan(past.profit)].any():  # else some never had the arm
+            back = unspent if name in (SURE_PLAN, PLAN) else 0.0
+            rows.append((name, *(n_customers * (end + back) for end in _gain(past, shares))))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -164,11 +186,16 @@ def judge_by_rounds(
     rounds: pd.DataFrame,
     campaign: Campaign,
     charges: pd.Series,
-    min_pscore: float,
+    min_pscore: Floor,
     trial_share: float,
     seed: int,
+    unspent: float = 0.0,
 ) -> Promotion | None:
-    """Hold the new policy's lower bound against what the running one earned in the same rounds.
+    """Hold the new policy's lower bound against the running one and nobody, in the same rounds.
+
+    It goes live only if it surely earns more than the running one did, and surely more than
+    writing to nobody would have, whichever is the better: where messages change nothing, what an
+    exploring policy has wasted is no bar.
 
     Parameters
     ----------
@@ -178,6 +205,9 @@ def judge_by_rounds(
         Share of the draws that a policy gets that may be better, but not surely.
     seed : int
         Of the bootstrap.
+    unspent : float, default 0
+        What the plan is charged for its use of the limits, per customer, from
+        `src.decide.spending.charge_limits`: nobody uses nothing, and saves nothing by it.
 
     Returns
     -------
@@ -188,7 +218,72 @@ def judge_by_rounds(
     if rounds.empty:
         return None
     replayed = replay_rounds(rounds, campaign, charges, min_pscore)
-    return judge_policy(replayed, seed, exploration_share=trial_share)
+    promotion = judge_policy(replayed, seed, exploration_share=trial_share)
+    if promotion.verdict != PROMOTE:
+        return promotion
+    past = _lay_out(rounds, campaign, charges)
+    gain, lower, upper = (
+        end + unspent for end in _gain(past, mix_with_floor(_greedy(past.profit), min_pscore))
+    )
+    said = f"Beyond writing to nobody it earns {gain:.4g} per round ({lower:.4g} to {upper:.4g})"
+    if lower > 0:
+        return replace(promotion, reason=f"{promotion.reason} {said}.")
+    reason = f"{said}, which may be nothing. It decides for {trial_share:.0%} to learn."
+    return replace(promotion, verdict=ONLY_TRIED, traffic_share=trial_share, reason=reason)
+
+
+def run_in_place(stage: Stage, previous_run: str) -> str:
+    """Name the run whose effects the policy in place decides by; empty where none was let through.
+
+    A policy that was only on trial in the earlier run is not in place after it: what was in place
+    there still is.
+
+    Parameters
+    ----------
+    stage : Stage
+        05 of this run.
+    previous_run : str
+        Folder of the earlier run; empty: none.
+    """
+    if not previous_run:
+        return ""
+    return str(stage.earlier_run_results(previous_run)["run_in_place"])
+
+
+def leave_alone(running: Policy, promotion: Promotion | None, min_pscore: Floor) -> Policy:
+    """Put an end to wide exploration once it has been judged by: all draws go to control.
+
+    Exploring is paid to find out whether messages earn. While the log cannot judge, or nobody has
+    looked yet, it goes on; once the log could judge and no policy was surely better than the
+    exploration itself, more of the same is not worth its price: what is left is the floor of
+    every arm, and the share of the policy on trial.
+
+    Parameters
+    ----------
+    running : Policy
+        The one in place.
+    promotion : Promotion or None
+        From `judge_by_rounds`.
+    min_pscore : float, or array of shape (n_arms,)
+        Floor of every arm, or of each.
+
+    Returns
+    -------
+    Policy
+        `running` itself unless it only explores and the log has judged.
+    """
+    if running.mode != EXPLORE or promotion is None or promotion.verdict != ONLY_TRIED:
+        return running
+    nobody = np.zeros(running.probabilities.shape)
+    nobody[:, 0] = 1.0
+    shares = mix_with_floor(nobody, min_pscore)
+    frame = pd.DataFrame(shares, running.probabilities.index, running.probabilities.columns)
+    return replace(
+        running,
+        version=f"{running.version}-alone",
+        probabilities=frame,
+        note="Nobody is written to but for the few of each arm that keep learning.",
+    )
 
 
 def decide_who_decides(promotion: Promotion | None, running: Policy, new: Policy) -> Policy:
@@ -199,7 +294,7 @@ def decide_who_decides(promotion: Promotion | None, running: Policy, new: Policy
     promotion : Promotion or None
         From `judge_by_rounds`; None where there is nothing to judge by.
     running : Policy
-        The one in place: what the last campaign did, or wide exploration.
+        The one in place: what the last campaign did, or exploration as `leave_alone` left it.
     new : Policy
         From all that is known by now.
     """
@@ -207,16 +302,19 @@ def decide_who_decides(promotion: Promotion | None, running: Policy, new: Policy
         return new
     if promotion.verdict == PROMOTE:
         return replace(new, note=f"**It goes live.** {promotion.reason} {new.note}")
+    as_before = _as_before(running, promotion.verdict)
     if promotion.verdict == REFUSE:
-        note = f"**The new policy is not used.** {promotion.reason} {_as_before(running)}"
+        note = f"**The new policy is not used.** {promotion.reason} {as_before}"
         return replace(running, profits=new.profits, note=note)
-    note = f"**The new policy is on trial.** {promotion.reason} {_as_before(running)}"
+    note = f"**The new policy is on trial.** {promotion.reason} {as_before}"
     return blend_policies(running, new, promotion.traffic_share, note)
 
 
-def _as_before(running: Policy) -> str:
+def _as_before(running: Policy, verdict: str) -> str:
     if running.mode == EXPLOIT:
         return f"All else as before: {running.note}"
+    if verdict == ONLY_TRIED:  # see `leave_alone`
+        return "All other draws go to control, but for the few of each arm that keep learning."
     return (
         "All other draws are spread widely over the arms, late regulars and customers of much "
         "value first, as if nothing were known."

@@ -20,7 +20,7 @@ _COLUMNS = (
     "policy_version",
     "decided_at",
 )
-_CIRCUMSTANCES = ("stratum", "eligibility_id", "eligibility_reason")
+_CIRCUMSTANCES = ("stratum", "eligibility_id", "eligibility_reason", "pscores")
 _TOLERANCE = 1e-9
 
 
@@ -35,8 +35,9 @@ def record_assignments(ledger: Ledger, assignments: pd.DataFrame) -> int:
         One row per campaign and customer: `campaign_id`, `customer_id`, `action`, `pscore`
         (empty only outside the experiment), `salt`, `policy_version`, `decided_at`. Kept where
         given, though no draw depends on them afterwards: `stratum` within which it was drawn,
-        `eligibility_id` (hash of the table that said who may be contacted) and
-        `eligibility_reason` (why this customer may).
+        `eligibility_id` (hash of the table that said who may be contacted),
+        `eligibility_reason` (why this customer may) and `pscores` (probability of every arm that
+        could have been drawn, as JSON).
 
     Returns
     -------
@@ -90,7 +91,7 @@ def read_assignments(
     -------
     DataFrame
         One row per customer found, by `customer_id`: `action`, `pscore`, `salt`,
-        `policy_version`, `stratum`, `eligibility_id`, `eligibility_reason`.
+        `policy_version`, `stratum`, `eligibility_id`, `eligibility_reason`, `pscores`.
     """
     names = ("customer_id", "action", "pscore", "salt", "policy_version", *_CIRCUMSTANCES)
     columns = assignments_table.c

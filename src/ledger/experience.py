@@ -29,11 +29,12 @@ def past_draws(ledger: Ledger, as_of_date: str) -> pd.DataFrame:
     -------
     DataFrame
         One row per campaign and customer, by both: `campaign_id`, `customer_id`, `exposed_at`
-        (UTC), `action`, `is_randomised` (always), `pscore`.
+        (UTC), `action`, `is_randomised` (always), `pscore`, `pscores` (of every arm, JSON; missing
+        where only that of the arm drawn was kept).
     """
     columns = assignments.c
     end = pd.Timestamp(days_after(as_of_date, 1), tz="UTC").to_pydatetime()
-    names = ("campaign_id", "customer_id", "decided_at", "action", "pscore")
+    names = ("campaign_id", "customer_id", "decided_at", "action", "pscore", "pscores")
     query = (
         select(*(columns[name] for name in names))
         .where(columns.decided_at < end, columns.pscore.is_not(None))
@@ -43,5 +44,5 @@ def past_draws(ledger: Ledger, as_of_date: str) -> pd.DataFrame:
         rows = connection.execute(query).all()
     found = pd.DataFrame(rows, columns=["campaign_id", "customer_id", "exposed_at", *names[3:]])
     moments = pd.to_datetime(found["exposed_at"], utc=True).astype("datetime64[us, UTC]")
-    texts = dict.fromkeys(("campaign_id", "customer_id", "action"), "str")
+    texts = dict.fromkeys(("campaign_id", "customer_id", "action", "pscores"), "str")
     return found.assign(exposed_at=moments, is_randomised=True).astype(texts | {"pscore": float})

@@ -133,6 +133,7 @@ assignments = Table(
     _name("stratum", 120),
     _name("eligibility_id"),
     _name("eligibility_reason", 200),
+    Column("pscores", Text),
 )
 
 campaigns = Table(

@@ -10,7 +10,13 @@ import pandas as pd
 from src.metrics.intervals import Interval
 from src.metrics.uplift_heterogeneity import calibrate_effects, effect_slope
 from src.models.uplift_comparison import Comparison, choose_champion, compare_learners
-from src.models.uplift_contacts import Contacts, Features, build_contacts, fit_features
+from src.models.uplift_contacts import (
+    Contacts,
+    Features,
+    build_contacts,
+    fit_features,
+    had_a_chance,
+)
 from src.models.uplift_effects import mean_effect
 from src.models.uplift_ensemble import Ensemble, fit_ensemble
 from src.models.uplift_history import CONTROL
@@ -166,9 +172,10 @@ def fit_uplift(
 
 def _arm_sizes(rows: pd.DataFrame, action: str) -> tuple[int, int]:
     """Contacts of the action, and of control in the campaigns that tried it."""
-    is_action = rows["action"] == action
+    had_chance = had_a_chance(rows, action)
+    is_action = (rows["action"] == action) & had_chance
     campaigns = rows.loc[is_action, "campaign_id"].unique()
-    is_control = (rows["action"] == CONTROL) & rows["campaign_id"].isin(campaigns)
+    is_control = (rows["action"] == CONTROL) & rows["campaign_id"].isin(campaigns) & had_chance
     return int(is_action.sum()), int(is_control.sum())
 
 

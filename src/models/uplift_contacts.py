@@ -2,20 +2,48 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import json
 
 import numpy as np
 import pandas as pd
 
 from src.errors import ParameterError
-from src.models.design import Design, fit_design
+from src.models.design import DEMOGRAPHICS, Design, fit_design
 from src.models.uplift_history import CONTROL
 
-__all__ = ["Contacts", "Features", "build_contacts", "fit_features"]
+__all__ = [
+    "CONTACTED",
+    "LEAST_CHANCE",
+    "Contacts",
+    "Features",
+    "build_contacts",
+    "fit_features",
+    "had_a_chance",
+]
+
+CONTACTED = ("n_exposures_365",)
+"""Profile columns of earlier contacts, for a message may do less the more there were."""
+
+LEAST_CHANCE = 0.02
+"""With less than this of either arm a contact does not count in a comparison.
+
+Its weight, one over the chance, would be above 50: a few such contacts would outweigh thousands.
+Who is left out hangs on the chances alone and not on what was drawn, so that nothing is bent; what
+is learnt then holds for customers with a chance of both.
+
+References
+----------
+.. Crump, R., Hotz, V., Imbens, G. and Mitnik, O. (2009). Dealing with limited overlap in estimation
+   of average treatment effects. Biometrika 96(1).
+"""
+
+_CATEGORIES = (*DEMOGRAPHICS, "top_department")
+_LEAST_LEVEL = 0.01
 
 
 @dataclass(frozen=True)
 class Features:
-    """Profiles as numbers without gaps, of mean 0 and spread 1 where they were fitted.
+    """Profiles as numbers without gaps: of mean 0 and, but for flags, spread 1 where fitted.
 
     Parameters
     ----------
@@ -44,9 +72,12 @@ def fit_features(profiles: pd.DataFrame, columns: tuple[str, ...]) -> Features:
     columns : tuple of str
         Profile columns that may be features.
     """
-    design = fit_design(profiles, columns)
+    least = max(20, int(_LEAST_LEVEL * len(profiles)))
+    categories = tuple(name for name in _CATEGORIES if name in profiles)
+    design = fit_design(profiles, columns, least, categories)
     X = design.transform(profiles)
     spread = np.nanstd(X, axis=0) if X.size else np.ones(X.shape[1])
+    spread[len(design.columns) :] = 1.0  # a flag that few have is then drawn in the more
     return Features(design, np.nanmean(X, axis=0), np.where(spread > 0, spread, 1.0))
 
 
@@ -69,7 +100,8 @@ class Contacts:
     actions : tuple of str
         Names of the arms but control.
     tried : array of bool, shape (n, n_actions)
-        Whether the contact's campaign had the action, so that it could have been drawn.
+        Whether the contact's campaign had the action, and this customer a fair chance of it and
+        of control, so that either could have been drawn; see `LEAST_CHANCE`.
     """
 
     X: np.ndarray
@@ -140,8 +172,10 @@ def build_contacts(rows: pd.DataFrame, actions: Sequence[str], X: np.ndarray) ->
     Parameters
     ----------
     rows : DataFrame
-        One row per contact: `campaign_id`, `customer_id`, `action`, `pscore`, `outcome_value`.
-        Contacts of other actions, and of campaigns without any of these, are left out.
+        One row per contact: `campaign_id`, `customer_id`, `action`, `pscore`, `outcome_value`,
+        and `pscores` (JSON) where the probabilities of all arms are known. Contacts of other
+        actions, and of campaigns without any of these, are left out; and those that had a chance
+        of less than `LEAST_CHANCE` of either arm of a comparison, from that comparison.
     actions : sequence of str
         Arms to compare with control.
     X : array of shape (n_rows, n_features)
@@ -157,8 +191,9 @@ def build_contacts(rows: pd.DataFrame, actions: Sequence[str], X: np.ndarray) ->
     campaign = pd.factorize(rows["campaign_id"], sort=True)[0]
     has = np.zeros((campaign.max(initial=-1) + 1, len(arms)), dtype=bool)
     has[campaign[arm >= 0], arm[arm >= 0]] = True
-    tried = (has[:, 1:] & has[:, :1])[campaign]
-    kept = (arm >= 0) & tried.any(axis=1)
+    tried = (has[:, 1:] & has[:, :1])[campaign] & _had_a_chance(rows, actions)
+    is_own = np.take_along_axis(tried, np.maximum(arm - 1, 0)[:, None], axis=1)[:, 0]
+    kept = (arm >= 0) & np.where(arm > 0, is_own, tried.any(axis=1))
     pscore = rows["pscore"].to_numpy(dtype=float)[kept]
     outcome = rows["outcome_value"].to_numpy(dtype=float)[kept]
     _check(pscore, outcome)
@@ -166,6 +201,24 @@ def build_contacts(rows: pd.DataFrame, actions: Sequence[str], X: np.ndarray) ->
     return Contacts(
         X[kept], arm[kept], outcome, pscore, customer, campaign[kept], tuple(actions), tried[kept]
     )
+
+
+def had_a_chance(rows: pd.DataFrame, action: str) -> np.ndarray:
+    """Whether each contact can be in the comparison of an action with control, by its chances."""
+    return _had_a_chance(rows, [action])[:, 0]
+
+
+def _had_a_chance(rows: pd.DataFrame, actions: Sequence[str]) -> np.ndarray:
+    if "pscores" not in rows:
+        return np.ones((len(rows), len(actions)), dtype=bool)
+    number, texts = pd.factorize(rows["pscores"])  # many customers share the same
+    chances = [json.loads(text) for text in texts]
+    least = [
+        [min(chance.get(name, 1.0), chance.get(CONTROL, 1.0)) for name in actions]
+        for chance in chances
+    ]
+    least.append([1.0] * len(actions))  # number -1: not known
+    return np.array(least)[number] >= LEAST_CHANCE
 
 
 def _check(pscore: np.ndarray, outcome: np.ndarray) -> None:

@@ -38,7 +38,7 @@ def select_randomised(exposures: Table, as_of_date: str, outcome_days: int) -> p
     -------
     DataFrame
         One row per campaign and customer: `campaign_id`, `customer_id`, `exposed_date` (ISO),
-        `action`, `pscore`; by campaign and customer.
+        `action`, `pscore`, `pscores`; by campaign and customer.
     """
     closed = known_by(exposures, "exposed_at", days_after(as_of_date, 1 - outcome_days))
     drawn = closed.filter(closed.is_randomised & (closed.pscore > 0))
@@ -47,6 +47,7 @@ def select_randomised(exposures: Table, as_of_date: str, outcome_days: int) -> p
         "customer_id",
         "action",
         "pscore",
+        "pscores",
         exposed_date=drawn.exposed_at.date().cast("string"),
     )
     return rows.order_by("campaign_id", "customer_id").to_pandas()

@@ -1,6 +1,7 @@
 """Several campaigns of a shop with known truth, in fast-forward; goes on after a break."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 import json
 import os
@@ -21,6 +22,7 @@ from src.rehearsal.rivals import rival_profits
 from src.rehearsal.wave import Wave
 from src.rehearsal.world import World
 from src.run_record import hold_run
+from src.workshop import Workshop
 
 __all__ = ["Plan", "rehearse"]
 
@@ -58,7 +60,8 @@ def rehearse(
 
     Each wave is one campaign by the real path: 01 to 07 with letters over SMTP to a mail server of
     this machine, clicks and opt-outs over HTTP against the application of `campanile serve`, the
-    window, then 01, 02 and 08 again. What it changed is known order by order and kept apart.
+    window, then 01, 02 and 08 again, while the next campaign is decided: the two need nothing of
+    each other. What it changed is known order by order and kept apart.
 
     Parameters
     ----------
@@ -88,29 +91,44 @@ def rehearse(
             f"Expected a folder of a rehearsal, but {folder.name} is a run; choose another "
             "--run-id."
         )
-    with hold_run(folder):
+    with hold_run(folder), Workshop() as workshop, ThreadPoolExecutor(1) as reader:
         _keep_plan(plan, folder)
         shop = Shop.invent(folder, plan.world, plan.n_customers, plan.n_waves, plan.seed)
-        figures = []
+        figures: list[dict] = []
+        reading: Future[dict] | None = None
         for number in range(1, plan.n_waves + 1):
-            wave = Wave(shop, number, plan.params_file)
-            figures.append(_play(wave, progress))
-            told(figures[-1])
+            wave = Wave(shop, number, plan.params_file, workshop)
+            started = time.monotonic()
+            if not wave.is_played:
+                shop.export(wave.as_of_date)
+                wave.write_campaign()
+                wave.decide_and_send(progress)
+            if reading is not None:  # before anything is told of the new letters
+                figures.append(reading.result())
+                told(figures[-1])
+            played = _take_in(wave)
+            reading = reader.submit(_read_figures, played, progress, started)
+        figures.append(reading.result())
+        told(figures[-1])
         return _write_json(
             folder / "rehearsal.json", {"plan": _plan_fields(plan), "waves": figures}
         )
 
 
-def _play(wave: Wave, progress: pipeline.Progress | None) -> dict:
-    """Play one wave, or what is left of it, and let the shop go on from there."""
-    shop, file = wave.shop, wave.truth / "figures.json"
-    is_done = file.exists()
-    started = time.monotonic()
-    if not is_done:
-        shop.export(wave.as_of_date)
-        wave.write_campaign()
-        wave.decide_and_send(progress)
-    delivered = wave.delivered()
+@dataclass(frozen=True)
+class _Played:
+    """A wave whose letters are out and answered, with what is true of it."""
+
+    wave: Wave
+    drawn: np.ndarray
+    got: np.ndarray
+    gains: np.ndarray
+    effects: np.ndarray
+
+
+def _take_in(wave: Wave) -> _Played:
+    """Let readers act and orders come, and let the shop go on from there."""
+    shop, delivered = wave.shop, wave.delivered()
     moment, drawn = wave.moment(), wave.drawn_arms()
     got = np.zeros(len(shop.customers), dtype=bool)
     got[delivered.customer] = True
@@ -119,20 +137,28 @@ def _play(wave: Wave, progress: pipeline.Progress | None) -> dict:
         shop.next_order_id, shop.seed,
     )  # fmt: skip
     before = shop.orders
-    if not is_done:
+    if not wave.is_played:
         _act_once(wave, delivered, answers, moment.sent_at)
     shop.take_in(answers, moment.sent_at)
-    if is_done:
-        return json.loads(file.read_text(encoding="utf-8"))
-    shop.export(wave.last_date)
-    measured = wave.measure(progress)
+    if not wave.is_played:
+        shop.export(wave.last_date)
     gains = true_gains(
         before, shop.orders, answers, drawn, wave.campaign, moment, wave.first_second
     )
     effects = expected_effects(shop.world, shop.customers, moment, wave.campaign)
-    figures = _figures(wave, measured, drawn, got, gains, effects)
+    return _Played(wave, drawn, got, gains, effects)
+
+
+def _read_figures(
+    played: _Played, progress: pipeline.Progress | None, started: float
+) -> dict[str, object]:
+    """Measure a wave, if that is still to do, and put its figures side by side."""
+    wave = played.wave
+    if wave.is_played:
+        return json.loads(wave.figures_file.read_text(encoding="utf-8"))
+    figures = _figures(played, wave.measure(progress))
     figures["seconds"] = round(time.monotonic() - started, 1)
-    _write_json(file, figures)
+    _write_json(wave.figures_file, figures)
     return figures
 
 
@@ -143,15 +169,9 @@ def _act_once(wave: Wave, delivered: Delivered, answers: Answers, sent_at: int) 
         _write_json(mark, act_on_letters(wave.shop, delivered, answers, sent_at))
 
 
-def _figures(
-    wave: Wave,
-    measured: dict,
-    drawn: np.ndarray,
-    got: np.ndarray,
-    gains: np.ndarray,
-    effects: np.ndarray,
-) -> dict:
+def _figures(played: _Played, measured: dict) -> dict:
     """Put side by side what 08 says, what is true, and what others would have earned."""
+    wave, drawn, effects = played.wave, played.drawn, played.effects
     inside = np.flatnonzero(drawn >= 0)
     profiles = wave.frame("profiles", "03_tag").set_index("place").loc[inside].reset_index()
     values = wave.frame("value_scores", "04c_value").set_index("place")["clv"].reindex(inside)
@@ -165,13 +185,13 @@ def _figures(
         "estimate": measured["incremental_profit"],
         "lower": measured["lower"],
         "upper": measured["upper"],
-        "truth": float(gains[drawn > 0].sum()),
+        "truth": float(played.gains[drawn > 0].sum()),
         **rival_profits(effects[inside], budget, profiles, values.fillna(0.0)),
         "verdict": measured["verdict"],
         "promotion": decided["promotion"],
         "n_experiment": len(inside),
         "n_messages": int((drawn > 0).sum()),
-        "n_letters": int(got.sum()),
+        "n_letters": int(played.got.sum()),
         "budget": budget,
         "n_by_kind": {
             kind: int(((drawn > 0) & (wave.shop.customers.kind == place)).sum())

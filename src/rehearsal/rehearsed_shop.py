@@ -43,6 +43,8 @@ class Shop:
         Offers taken, by campaign.
     letters : list of (int, array of bool)
         When each campaign was sent, and who got a letter.
+    exported : str
+        Date up to which its files are as things stand; empty if they are not.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Shop:
     seed: int
     redemptions: list[pd.DataFrame] = field(default_factory=list)
     letters: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    exported: str = ""
 
     @classmethod
     def invent(
@@ -83,7 +86,9 @@ class Shop:
         return int(max(self.orders.order_id.max(initial=0) + 1, _FIRST_ADDED))
 
     def export(self, last_date: str) -> None:
-        """Write what its systems know at the end of a day."""
+        """Write what its systems know at the end of a day; once, for others may be reading it."""
+        if self.exported == last_date:
+            return
         columns = ["customer", "at", "campaign_id"]
         taken = pd.concat(self.redemptions) if self.redemptions else pd.DataFrame(columns=columns)
         write_source(self.folder / "shop")
@@ -96,9 +101,11 @@ class Shop:
             dt.date.fromisoformat(last_date),
             self.seed,
         )
+        self.exported = last_date
 
     def take_in(self, answers: Answers, sent_at: int) -> None:
         """Let a campaign have happened."""
+        self.exported = ""
         self.orders = apply(answers, self.orders)
         self.redemptions.append(answers.redemptions)
         got = np.zeros(len(self.customers), dtype=bool)

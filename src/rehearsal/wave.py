@@ -26,12 +26,33 @@ from src.root import PROJECT_ROOT
 from src.run_record import RunRecord
 from src.send.clock import run_clock
 from src.stage import results_path, tables_path
+from src.workshop import Workshop
 
 __all__ = ["Wave"]
 
 _MEASURED = STAGES[-1]
 _LATER_HOURS = (5, 9)
 """After the campaign's time of sending: beyond the longest wait for another attempt, and again."""
+
+
+class _Again:
+    """Tells of stages that run again under a name of their own: the next wave runs beside them."""
+
+    def __init__(self, progress: pipeline.Progress) -> None:
+        self.progress = progress
+
+    def stage_started(self, stage: str, n_cells: int) -> None:
+        self.progress.stage_started(_again(stage), n_cells)
+
+    def cell_started(self, stage: str, cell: int) -> None:
+        self.progress.cell_started(_again(stage), cell)
+
+    def stage_ended(self, stage: str, seconds: float, is_finished: bool) -> None:
+        self.progress.stage_ended(_again(stage), seconds, is_finished)
+
+
+def _again(stage: str) -> str:
+    return f"{stage}, again"
 
 
 @dataclass(frozen=True)
@@ -46,11 +67,14 @@ class Wave:
         From 1.
     params_file : str
         What the user chose of the notebooks' parameters.
+    workshop : Workshop
+        Shared by all runs of the rehearsal.
     """
 
     shop: Shop
     number: int
     params_file: str
+    workshop: Workshop
 
     @property
     def as_of_date(self) -> str:
@@ -73,6 +97,16 @@ class Wave:
     def truth(self) -> Path:
         """Folder of what only the rehearsal knows of it."""
         return self.shop.folder / "truth" / f"wave-{self.number}"
+
+    @property
+    def figures_file(self) -> Path:
+        """What came of it."""
+        return self.truth / "figures.json"
+
+    @property
+    def is_played(self) -> bool:
+        """Whether it is over and measured."""
+        return self.figures_file.exists()
 
     @cached_property
     def campaign(self) -> Campaign:
@@ -103,8 +137,7 @@ class Wave:
         with deliver_letters(self.shop, self.campaign, self.truth) as (letters, channel_file):
             if left:
                 prepare_ledger(self.shop, self.campaign, letters)
-                overrides, first = self._overrides(channel_file), left[0][:2]
-                pipeline.run(self.params_file, str(self.run), overrides, first, "07", progress)
+                self._run(channel_file, left[0][:2], progress)
             self._end_letters(letters, channel_file, progress)
 
     def _end_letters(
@@ -118,13 +151,18 @@ class Wave:
             prepare_ledger(self.shop, self.campaign, letters)
             later = morning + dt.timedelta(hours=hours)
             send_late(self.shop, self.campaign, channel_file, lambda later=later: later)
-            overrides = self._overrides(channel_file)
-            pipeline.run(self.params_file, str(self.run), overrides, "07", "07", progress)
+            self._run(channel_file, "07", progress)
         if has_open(self.shop, self.campaign):
             raise RehearsalError(
                 f"Expected every letter of {self.run.name} to come to an end, but some are still "
                 f"open after {len(_LATER_HOURS)} more passes; is another process sending?"
             )
+
+    def _run(self, channel_file: Path, first: str, progress: pipeline.Progress | None) -> None:
+        overrides = self._overrides(channel_file)
+        pipeline.run(
+            self.params_file, str(self.run), overrides, first, "07", progress, self.workshop
+        )
 
     def delivered(self) -> Delivered:
         """Read which letters lie in mailboxes."""
@@ -132,7 +170,7 @@ class Wave:
 
     def measure(self, progress: pipeline.Progress | None) -> dict[str, object]:
         """Bring in what has happened, and read what 08 says."""
-        pipeline.measure(str(self.run), progress)
+        pipeline.measure(str(self.run), _Again(progress) if progress else None, self.workshop)
         return json.loads(results_path(self.run, _MEASURED).read_text(encoding="utf-8"))
 
     def results(self, stage: str) -> dict[str, object]:
@@ -152,7 +190,7 @@ class Wave:
             "run.ledger_url": shop.ledger_url,
             "run.outcome_days": shop.world.wave_days,
             "01_ingest.source": shop.source_file,
-            "01_ingest.raw_dir": shop.folder / "raw",
+            "01_ingest.raw_dir": shop.folder / "raw" / self.run.name,
             "01_ingest.consent_date": start_of(shop.world),
             "07_send.mode": "rehearsal",
             "07_send.channel_file": channel_file,

@@ -63,6 +63,18 @@ def test_members_see_the_same_costs(campaign):
     assert draws[:, 1, 2].tolist() == pytest.approx([-1.03, 0.97])
 
 
+def test_members_come_as_near_to_the_estimate_as_is_asked(campaign):
+    estimates = estimates_of(campaign)
+    whole = profit_draws(estimates, campaign)
+    half = profit_draws(estimates, campaign, exploration=0.5)
+    assert half[0, 0, 1] == pytest.approx(
+        (whole[0, 0, 1] + estimates.loc[0, "expected_profit_value"]) / 2
+    )
+    sure = profit_draws(estimates, campaign, exploration=0.0)
+    assert sure[:, 0, 1].tolist() == pytest.approx([estimates.loc[0, "expected_profit_value"]] * 2)
+    assert sure[:, 1, 1].tolist() == [-np.inf, -np.inf]
+
+
 def test_spend_is_what_goes_out(campaign):
     spend = spend_grid(estimates_of(campaign), campaign)
     assert spend.tolist() == [pytest.approx([0, 0.22, 0.28]), pytest.approx([0, 0.02, 0.03])]

@@ -62,7 +62,7 @@ def decided(campaign, is_known: bool, arms: list[str]) -> tuple[pd.DataFrame, ..
     estimates = estimates_of(campaign, is_known)
     policy = choose_policy(estimates, campaign, np.array([True] * 4), 0.34, 0.5, 0.05)
     assigned = pd.DataFrame({"customer_id": IDS, "action": arms, "pscore": 0.3}).assign(
-        stratum="all", policy_version=policy.version
+        pscores="{}", stratum="all", policy_version=policy.version
     )
     decisions = build_decisions(ELIGIBILITY, IS_HOLDOUT, assigned, policy, campaign)
     return decisions, estimates, policy

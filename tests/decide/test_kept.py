@@ -25,6 +25,7 @@ DECISIONS = pd.DataFrame(
         "customer_id": ["anna", "bert", "cleo"],
         "action": ["control", "a", "none"],
         "pscore": [0.34, 0.33, np.nan],
+        "pscores": ['{"control": 0.34, "a": 0.66}', '{"control": 0.67, "a": 0.33}', None],
         "stratum": ["x", "y", None],
         "policy_version": ["v", "v", None],
     }
@@ -71,6 +72,7 @@ def test_the_ledger_says_all_that_led_to_an_arm(tmp_path):
         "stratum": "y",
         "eligibility_id": eligibility_id(ELIGIBILITY),
         "eligibility_reason": "may be contacted, ordered 40 days before",
+        "pscores": '{"control": 0.67, "a": 0.33}',
     }
 
 

@@ -70,8 +70,9 @@ def test_what_is_written_names_its_stratum_policy_and_eligibility(smoke_run):
     assert drawn[["stratum", "policy_version"]].notna().all(axis=None)
     rows = kept_in(smoke_run)
     assert len(rows) == len(drawn)
-    assert len({row[-2] for row in rows}) == 1  # one table of eligibility
-    assert all(row[-1].startswith("may be contacted") for row in rows)
+    assert len({row[-3] for row in rows}) == 1  # one table of eligibility
+    assert all(row[-2].startswith("may be contacted") for row in rows)
+    assert all(sum(json.loads(row[-1]).values()) == pytest.approx(1, abs=1e-5) for row in rows)
 
 
 @pytest.mark.long

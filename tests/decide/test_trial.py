@@ -10,6 +10,7 @@ from src.decide.policy import EXPLOIT, EXPLORE, Policy
 from src.decide.trial import (
     decide_who_decides,
     judge_by_rounds,
+    leave_alone,
     replay_policies,
     replay_rounds,
 )
@@ -158,6 +159,42 @@ def test_who_decides(campaign, n, gain, share, said):
     assert policy.probabilities.loc["anna", "share"] == pytest.approx(share)
     assert said in policy.note
     assert policy.profits.equals(NEW.profits)
+
+
+def test_exploration_ends_once_it_was_judged_by_and_nothing_is_surely_better(campaign):
+    promotion = judged(campaign, logged(400, 0.6, 2))
+    alone = leave_alone(RUNNING, promotion, FLOOR)
+    assert alone.probabilities.loc["anna"].tolist() == pytest.approx([0.95, 0.05])
+    policy = decide_who_decides(promotion, alone, NEW)
+    assert policy.probabilities.loc["anna", "share"] == pytest.approx(0.9 * 0.05 + 0.1 * 0.9)
+    assert "go to control" in policy.note
+
+
+def test_exploration_goes_on_while_the_log_cannot_judge(campaign):
+    assert leave_alone(RUNNING, judged(campaign, logged(60, 6.0, 3)), FLOOR) is RUNNING
+    assert leave_alone(RUNNING, None, FLOOR) is RUNNING
+
+
+def test_a_policy_that_knows_something_is_not_put_to_rest(campaign):
+    running = replace(RUNNING, mode=EXPLOIT)
+    assert leave_alone(running, judged(campaign, logged(400, 0.6, 2)), FLOOR) is running
+
+
+def test_better_than_a_wasteful_exploration_is_not_enough(campaign):
+    """Nothing has an effect; the log wrote to 60 % at a cost, so hardly writing beats it surely."""
+    verdicts = [judged(campaign, without_effect(4_000, seed)) for seed in range(40)]
+    surely_above_the_log = [p.candidate.lower > p.running for p in verdicts]
+    assert np.mean(surely_above_the_log) > 0.5  # of the log alone these would have gone live
+    assert sum(p.verdict == "promote" for p in verdicts) <= 4  # 2.5 % of 40, and chance
+
+
+def without_effect(n: int, seed: int) -> pd.DataFrame:
+    """Estimates are noise about zero; outcomes do not hang on what was drawn."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(["control", "share", "amount"], n, p=[0.4, 0.3, 0.3])
+    outcome = rng.gamma(4.0, 2.5, n)
+    pscore = np.where(drawn == "control", 0.4, 0.3)
+    return rounds_of(drawn, pscore, outcome, rng.normal(0.0, 0.6, (n, 2)), 10.0)
 
 
 def test_nothing_to_judge_by_leaves_the_new_policy():

@@ -56,6 +56,7 @@ def test_an_empty_ledger_gives_the_same_columns(tmp_path):
         "exposed_at",
         "action",
         "pscore",
+        "pscores",
         "is_randomised",
     ]
 

@@ -3,7 +3,14 @@
 import ibis
 import pandas as pd
 
-EXPOSURES = ["campaign_id", "customer_id", "exposed_at", "action", "is_randomised", "pscore"]
+EXPOSURES = [
+    "campaign_id",
+    "customer_id",
+    "exposed_at",
+    "action",
+    "is_randomised",
+    "pscore",
+]
 _TIMES = ("exposed_at", "ordered_at", "event_at")
 
 
@@ -17,7 +24,8 @@ def table_of(frame):
 
 def exposures_of(rows):
     types = dict.fromkeys(EXPOSURES, "str") | {"is_randomised": "bool", "pscore": "float64"}
-    return table_of(pd.DataFrame(rows, columns=EXPOSURES).astype(types))
+    frame = pd.DataFrame(rows, columns=EXPOSURES).astype(types)
+    return table_of(frame.assign(pscores=pd.Series(None, frame.index, dtype="str")))
 
 
 def orders_of(rows):
