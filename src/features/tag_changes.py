@@ -20,7 +20,7 @@ from src.stage import Stage
 
 __all__ = [
     "EarlierTags",
-    "changed_customers",
+    "changed_profiles",
     "describe_rules",
     "find_changes",
     "read_earlier_tags",
@@ -171,27 +171,25 @@ def find_changes(
     ibis.Table
         One row per customer and tag that is entered or left: `customer_id`, `tag`, `holds`.
     """
-    history = earlier.history
-    before = history.filter(history.left_date.isnull()).select(*_PAIR)
     kept = {tag: rules[tag] for tag in unchanged}
     anew = {tag: rule for tag, rule in rules.items() if tag not in kept}
+    columns = sorted({column for rule in kept.values() for column in rule.columns})
     judged = [find_holders(profiles, anew, thresholds)]
-    had = [before.filter(~before.tag.isin(unchanged)) if unchanged else before]
+    before = earlier.history.filter(earlier.history.left_date.isnull()).select(*_PAIR)
     if kept:
-        columns = sorted({column for rule in kept.values() for column in rule.columns})
-        changed = changed_customers(profiles, earlier.profiles, columns).cache()
-        some = profiles.semi_join(changed, "customer_id")
-        judged.append(find_holders(some, kept, thresholds))
-        of_kept = before.filter(before.tag.isin(unchanged))
-        had.append(of_kept.semi_join(changed, "customer_id"))
-    now, then = ibis.union(*judged).cache(), ibis.union(*had).cache()
+        changed = changed_profiles(profiles, earlier.profiles, columns).cache()
+        judged.append(find_holders(changed.filter(~changed.is_gone), kept, thresholds))
+        marked = changed.select("customer_id", is_changed=True)
+        before = before.left_join(marked, "customer_id")
+        before = before.filter(before.is_changed.notnull() | ~before.tag.isin(unchanged))
+    now, then = ibis.union(*judged).cache(), before.select(*_PAIR).cache()
     entered = now.anti_join(then, _PAIR).mutate(holds=True)
     left = then.anti_join(now, _PAIR).mutate(holds=False)
     return entered.union(left)
 
 
-def changed_customers(profiles: Table, earlier: Table, columns: list[str]) -> Table:
-    """Name the customers of whom a value is another than before, who are new, or are gone.
+def changed_profiles(profiles: Table, earlier: Table, columns: list[str]) -> Table:
+    """Give the customers of whom a value is another than before, who are new, or are gone.
 
     Parameters
     ----------
@@ -203,7 +201,7 @@ def changed_customers(profiles: Table, earlier: Table, columns: list[str]) -> Ta
     Returns
     -------
     ibis.Table
-        `customer_id`, once each.
+        `customer_id`, once each, `is_gone`, and `columns` as they are now.
     """
     now = profiles.select("customer_id", *columns)
     then = earlier.select("customer_id", *columns)
@@ -211,5 +209,7 @@ def changed_customers(profiles: Table, earlier: Table, columns: list[str]) -> Ta
     differs = [~both[name].identical_to(both[f"{name}_before"]) for name in now.columns]
     changed = both.filter(functools.reduce(operator.or_, differs))
     return changed.select(
-        customer_id=ibis.coalesce(changed.customer_id, changed.customer_id_before)
+        *columns,
+        customer_id=ibis.coalesce(changed.customer_id, changed.customer_id_before),
+        is_gone=changed.customer_id.isnull(),
     )

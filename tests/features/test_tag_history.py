@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from src.features import tag_changes
-from src.features.tag_changes import EarlierTags, changed_customers
+from src.features.tag_changes import EarlierTags, changed_profiles
 from src.features.tag_history import build_tags
 from src.features.tags import TagRule
 
@@ -236,7 +236,7 @@ def test_only_customers_with_a_changed_value_are_judged(make, monkeypatch):
     rules = (OFTEN, rule("gap", "gap_mean_days > 1"))
     build_tags(second, rules, "2017-02-28", before)
     assert sorted(judged) == ["b", "d"]  # a's stage of life is in no rule, c is gone
-    changed = changed_customers(second, first, ["frequency", "gap_mean_days"])
+    changed = changed_profiles(second, first, ["frequency", "gap_mean_days"])
     assert sorted(changed.customer_id.execute()) == ["b", "c", "d"]
 
 
