@@ -116,18 +116,18 @@ def compare(n_customers: int, n_runs: int, folder: Path) -> dict[str, float]:
     theirs, _ = run("by hand", shop, target, 0)
     changed, marks = run("delta", shop, target, 1)
     run("by hand", shop, target, 1)
-    n_before, n_now = (
-        check_same(target / f"run_{number}", target / f"by_hand_{number}") for number in (0, 1)
-    )
-    print(
-        f"  {n_before:,} pairs, then {n_now:,}; after the change {marks['n_anew']:.0f} of 50 rules "
-        "were judged for everybody"
-    )
     for number in range(2, n_runs + 1):
         run("delta", shop, target, number)
     if n_runs > 1:
         run("by hand", shop, target, n_runs)
-        check_same(target / f"run_{n_runs}", target / f"by_hand_{n_runs}")
+    counts = {  # last, since a child starts with the memory of this process
+        number: check_same(target / f"run_{number}", target / f"by_hand_{number}")
+        for number in (0, 1, n_runs)
+    }
+    print(
+        f"  {counts[0]:,} pairs, then {counts[1]:,}, {counts[n_runs]:,} at last; after the first "
+        f"change {marks['n_anew']:.0f} of 50 rules were judged for everybody"
+    )
     return {
         "full_s": ours.wall_s,
         "delta_s": changed.wall_s,
