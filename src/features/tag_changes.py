@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-import functools
 import json
-import operator
 
 import ibis
 from ibis.expr.types import Table
@@ -196,20 +194,25 @@ def changed_profiles(profiles: Table, earlier: Table, columns: list[str]) -> Tab
     profiles, earlier : ibis.Table
         One row per customer, now and before.
     columns : list of str
-        What to compare; two missing values are equal.
+        What to compare, by a hash of 64 bits over all of them; two missing values are equal. That
+        a change goes unseen has a chance of 5e-20.
 
     Returns
     -------
     ibis.Table
         `customer_id`, once each, `is_gone`, and `columns` as they are now.
     """
-    now = profiles.select("customer_id", *columns)
-    then = earlier.select("customer_id", *columns)
+    now = profiles.select("customer_id", *columns, seal=_seal(profiles, columns))
+    then = earlier.select("customer_id", seal=_seal(earlier, columns))
     both = now.outer_join(then, "customer_id", rname="{name}_before")
-    differs = [~both[name].identical_to(both[f"{name}_before"]) for name in now.columns]
-    changed = both.filter(functools.reduce(operator.or_, differs))
+    changed = both.filter(~both.seal.identical_to(both.seal_before))
     return changed.select(
         *columns,
         customer_id=ibis.coalesce(changed.customer_id, changed.customer_id_before),
         is_gone=changed.customer_id.isnull(),
     )
+
+
+def _seal(profiles: Table, columns: list[str]) -> ibis.Value:
+    """Hash of 64 bits over all values of a row; to join them all costs half as much again."""
+    return ibis.struct({name: profiles[name] for name in columns}).hash()

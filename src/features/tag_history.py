@@ -128,7 +128,7 @@ def _replacement(
     if not is_little(int(whose.count().execute()), int(profiles.count().execute())):
         return None
     of_them = earlier.history.semi_join(whose, "customer_id").cache()  # one pass over all rows
-    return Replacement(whose, continue_history(of_them, changes, rules, as_of_date).cache())
+    return Replacement(whose, continue_history(of_them, changes, rules, as_of_date))
 
 
 def read_known_rules(rules: Iterable[TagRule], profiles: Table) -> dict[str, Rule]:

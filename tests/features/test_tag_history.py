@@ -240,6 +240,13 @@ def test_only_customers_with_a_changed_value_are_judged(make, monkeypatch):
     assert sorted(changed.customer_id.execute()) == ["b", "c", "d"]
 
 
+def test_a_value_that_moves_to_another_column_is_a_change(make):
+    first = make("2017-01-31", ("a", 5, None, "new"), ("b", None, None, "new"))
+    second = make("2017-01-31", ("a", None, 5.0, "new"), ("b", None, None, "new"))
+    changed = changed_profiles(second, first, ["frequency", "gap_mean_days"])
+    assert list(changed.customer_id.execute()) == ["a"]
+
+
 def test_of_several_runs_of_one_date_the_last_counts(make):
     first = make("2017-01-31", ("a", 5, 1, "new"), ("b", 1, 1, "new"))
     before = later(first, build_tags(first, (OFTEN,), "2017-01-31"))
