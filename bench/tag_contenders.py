@@ -28,6 +28,7 @@ def full(shop: Path, target: Path, run: int) -> None:
 
     folder = _link_profiles(shop / f"run_{run}", target / f"run_{run}")
     rules = read_tag_rules(str(RULES))
+    connect()  # imports the backend
     start()
     engine = connect()
     tables = build_tags(read_parquet(engine, folder / "profiles"), rules, DATES[run])
@@ -41,13 +42,14 @@ def full(shop: Path, target: Path, run: int) -> None:
 def delta(shop: Path, target: Path, run: int) -> None:
     """Judge what changed since the run before, then write the same tables as 03 does."""
     from src.data.stored import is_replaced
-    from src.engine import read_parquet
+    from src.engine import connect, read_parquet
     from src.features import build_tags, read_earlier_tags, read_tag_rules
     from src.stage import Stage, publish, tables_path
 
     profiles = shop / f"run_{run}"
     rules = read_tag_rules(str(RULES))
     previous = str(target / f"run_{run - 1}")
+    connect()  # imports the backend
     start()
     stage = Stage("03_tag", target / f"run_{run}")
     earlier = read_earlier_tags(stage, previous, DATES[run])
