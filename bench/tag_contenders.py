@@ -2,13 +2,14 @@
 
 import argparse
 from collections.abc import Callable
+import datetime as dt
 import json
 from pathlib import Path
 import re
 import time
 
 RULES = Path(__file__).with_name("tags.yaml")
-BEFORE, NOW = "2024-12-31", "2025-01-01"
+DATES = [f"{dt.date(2024, 12, 31) + dt.timedelta(days=n)}" for n in range(20)]
 STARTED: dict[str, float] = {}
 MARKS: dict[str, float] = {}
 
@@ -18,65 +19,65 @@ def start() -> None:
     STARTED.update(cpu_s=time.process_time(), wall_s=time.perf_counter())
 
 
-def full(shop: Path, target: Path) -> None:
+def full(shop: Path, target: Path, run: int) -> None:
     """Judge every rule for everybody, then write tags, history and rules."""
-    from src.engine import connect, read_parquet
-    from src.features import build_tags, read_tag_rules
-
-    rules = read_tag_rules(str(RULES))
-    start()
-    engine = connect()
-    tables = build_tags(read_parquet(engine, shop / "before"), rules, BEFORE)
-    MARKS["judged_s"] = time.perf_counter() - STARTED["wall_s"]
-    _write(engine, tables, target)
-
-
-def delta(shop: Path, target: Path) -> None:
-    """Judge what changed since `full`, then write the same tables."""
-    from src.engine import connect, read_parquet
-    from src.features import build_tags, read_tag_rules
-    from src.features.tag_changes import EarlierTags
-
-    rules = read_tag_rules(str(RULES))
-    start()
-    engine = connect()
-    earlier = EarlierTags(
-        read_parquet(engine, shop / "before"),
-        read_parquet(engine, target / "full" / "tag_history"),
-        read_parquet(engine, target / "full" / "tag_rules"),
-    )
-    tables = build_tags(read_parquet(engine, shop / "now"), rules, NOW, earlier)
-    MARKS["judged_s"] = time.perf_counter() - STARTED["wall_s"]
-    MARKS["n_anew"] = len(tables.judged_anew)
-    _write(engine, tables, target)
-
-
-def _write(engine: object, tables: object, target: Path) -> None:
     import ibis
 
-    from src.engine import write_parquet
+    from src.engine import connect, read_parquet, write_parquet
+    from src.features import build_tags, read_tag_rules
 
-    folder = target / ("delta" if "n_anew" in MARKS else "full")
+    folder = _link_profiles(shop / f"run_{run}", target / f"run_{run}")
+    rules = read_tag_rules(str(RULES))
+    connect()  # imports the backend
+    start()
+    engine = connect()
+    tables = build_tags(read_parquet(engine, folder / "profiles"), rules, DATES[run])
+    MARKS["judged_s"] = time.perf_counter() - STARTED["wall_s"]
     write_parquet(engine, tables.tags.order_by("customer_id", "tag"), folder / "tags")
     order = ("customer_id", "tag", "entered_date")
     write_parquet(engine, tables.history.order_by(*order), folder / "tag_history")
     write_parquet(engine, ibis.memtable(tables.rules), folder / "tag_rules")
 
 
-def by_hand(shop: Path, target: Path) -> None:
+def delta(shop: Path, target: Path, run: int) -> None:
+    """Judge what changed since the run before, then write the same tables as 03 does."""
+    from src.data.stored import is_replaced
+    from src.engine import connect, read_parquet
+    from src.features import build_tags, read_earlier_tags, read_tag_rules
+    from src.stage import Stage, publish, tables_path
+
+    profiles = shop / f"run_{run}"
+    rules = read_tag_rules(str(RULES))
+    previous = str(target / f"run_{run - 1}")
+    connect()  # imports the backend
+    start()
+    stage = Stage("03_tag", target / f"run_{run}")
+    earlier = read_earlier_tags(stage, previous, DATES[run])
+    tables = build_tags(read_parquet(stage.engine, profiles), rules, DATES[run], earlier)
+    MARKS["judged_s"] = time.perf_counter() - STARTED["wall_s"]
+    MARKS["n_anew"] = len(tables.judged_anew)
+    stage.write_onward("tag_history", tables.history, previous, tables.replacement)
+    stage.write_view("tags", tables.tags, as_of_date=DATES[run])
+    stage.write("tag_rules", tables.rules)
+    publish(stage.run, stage.name)
+    MARKS["is_whole"] = not is_replaced(tables_path(stage.run, stage.name) / "tag_history")
+    _link_profiles(profiles, stage.run)
+
+
+def _link_profiles(profiles: Path, run: Path) -> Path:
+    """Put given profiles into a run; the folder of the tables of 03."""
+    folder = run / "tables" / "03_tag"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "profiles").symlink_to(profiles)
+    return folder
+
+
+def by_hand(shop: Path, target: Path, run: int) -> None:
     """Let DuckDB read the rules as they are, in one pass, and write the same tables."""
-    _by_hand(shop / "before", target / "by_hand", BEFORE)
-
-
-def by_hand_now(shop: Path, target: Path) -> None:
-    """Do the same with the changed profiles."""
-    _by_hand(shop / "now", target / "by_hand_now", NOW)
-
-
-def _by_hand(profiles: Path, folder: Path, date: str) -> None:
     import duckdb
     import yaml
 
+    profiles, folder, date = shop / f"run_{run}", target / f"by_hand_{run}", DATES[run]
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["tags"]
     start()
     connection = duckdb.connect(config={"memory_limit": "3GB"})
@@ -113,11 +114,10 @@ def _by_hand(profiles: Path, folder: Path, date: str) -> None:
         )
 
 
-CONTENDERS: dict[str, Callable[[Path, Path], None]] = {
+CONTENDERS: dict[str, Callable[[Path, Path, int], None]] = {
     "full": full,
     "delta": delta,
     "by hand": by_hand,
-    "by hand, now": by_hand_now,
 }
 
 if __name__ == "__main__":
@@ -125,8 +125,9 @@ if __name__ == "__main__":
     parser.add_argument("contender", choices=CONTENDERS)
     parser.add_argument("shop", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("run", type=int)
     chosen = parser.parse_args()
-    CONTENDERS[chosen.contender](chosen.shop, chosen.target)
+    CONTENDERS[chosen.contender](chosen.shop, chosen.target, chosen.run)
     now = {"cpu_s": time.process_time(), "wall_s": time.perf_counter()}
-    (chosen.target / f"{chosen.contender}.json").write_text(json.dumps(MARKS), encoding="utf-8")
+    (chosen.target / "marks.json").write_text(json.dumps(MARKS), encoding="utf-8")
     print(json.dumps({name: now[name] - STARTED[name] for name in now}))

@@ -12,11 +12,19 @@ import ibis
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 import pandas as pd
-import yaml
 
 from src.data.contract import Table as TableContract
 from src.data.contract import check_table
+from src.data.stored import (
+    Replacement,
+    is_replaced,
+    read_stored,
+    write_replacement,
+    write_view,
+)
 from src.data.tables import STAGES, TABLES, table_contract
+from src.data.views import VIEWS
+from src.earlier import check_earlier
 from src.engine import connect, read_parquet, write_parquet
 from src.errors import ParameterError, SchemaError, StageOrderError
 from src.root import PROJECT_ROOT
@@ -101,7 +109,7 @@ class Stage:
                 f"Expected the table {name} in this run, but {TABLES[name].stage} has not "
                 f"written it; run {TABLES[name].stage} first."
             )
-        return read_parquet(self.engine, folder)
+        return read_stored(self.engine, folder)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Read a table that an earlier stage wrote as pandas, in the order of its key."""
@@ -133,16 +141,14 @@ class Stage:
         """
         if not previous_run:
             return None
-        earlier = run_path(previous_run)
-        _check_earlier(previous_run, earlier, self.run.resolve())
-        writer = table_contract(name).stage
-        folder = tables_path(earlier, writer) / name
+        check_earlier(previous_run, run_path(previous_run), self.run.resolve())
+        folder, writer = _earlier_path(previous_run, name), table_contract(name).stage
         if not folder.is_dir():
             raise StageOrderError(
                 f"Expected the table {name} in the earlier run {previous_run}, found none; name a "
                 f"run whose {writer} is finished as previous_run, or leave it empty the first time."
             )
-        return read_parquet(self.engine, folder)
+        return read_stored(self.engine, folder)
 
     def earlier_results(self, stage: str) -> dict[str, object]:
         """Read the numbers that an earlier stage of this run recorded.
@@ -202,21 +208,14 @@ class Stage:
         SchemaError
             If it breaks its contract; nothing is then left behind.
         """
-        known = table_contract(name)
-        if known.stage != self.name:
-            raise StageOrderError(
-                f"Expected a table of {self.name}, but {name} belongs to {known.stage}; "
-                "write it there."
-            )
-        contract = _whole_contract(known, contract)
+        contract = _whole_contract(self._own_contract(name), contract)
         missing = sorted(set(contract.column_names) - set(table.columns))
         if missing:
             raise SchemaError(
                 f"Expected the columns of {name} as in the data dictionary, but missing are "
                 f"{missing}; mend what {self.name} writes."
             )
-        folder = staging_path(self.run, self.name) / "tables" / name
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = self._new_path(name)
         expression = _as_expression(table, contract)
         if contract.key:
             expression = expression.order_by(list(contract.sorted_by or contract.key))
@@ -226,6 +225,52 @@ class Stage:
         except SchemaError:
             shutil.rmtree(folder)
             raise
+
+    def write_onward(
+        self, name: str, table: Table, previous_run: str, replacement: Replacement | None
+    ) -> None:
+        """Write a table that goes on from an earlier run's; where little is new, only that.
+
+        Parameters
+        ----------
+        name : str
+            One of the tables of this stage.
+        table : ibis.Table
+            All of its rows.
+        previous_run : str
+            As for `earlier_table`.
+        replacement : Replacement or None
+            What makes the earlier table this one; None: it is written whole.
+        """
+        contract, folder = self._own_contract(name), self._new_path(name)
+        earlier = _earlier_path(previous_run, name)
+        if replacement is None or not write_replacement(
+            self.engine, contract, folder, earlier, replacement
+        ):
+            self.write(name, table)
+
+    def write_view(self, name: str, table: Table, **values: object) -> None:
+        """Write a table that follows from another, or where that was not written whole, how.
+
+        Parameters
+        ----------
+        name : str
+            One of `src.data.views.VIEWS`, whose other table is written before.
+        table : ibis.Table
+            All of its rows.
+        **values : object
+            What the view needs to give these rows.
+        """
+        contract, folder, other = self._own_contract(name), self._new_path(name), VIEWS[name].of
+        if not (folder.parent / other).is_dir():
+            raise StageOrderError(
+                f"Expected {name} to be written after {other}, from which it follows; "
+                f"write {other} first."
+            )
+        if is_replaced(folder.parent / other):
+            write_view(self.engine, contract, folder, values)
+        else:
+            self.write(name, table)
 
     def record(self, **results: float | int | str | bool | list | None) -> None:
         """Keep named numbers for tests, report and tracker, and close the stage.
@@ -267,6 +312,21 @@ class Stage:
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
         return path
+
+    def _own_contract(self, name: str) -> TableContract:
+        contract = table_contract(name)
+        if contract.stage != self.name:
+            raise StageOrderError(
+                f"Expected a table of {self.name}, but {name} belongs to {contract.stage}; "
+                "write it there."
+            )
+        return contract
+
+    def _new_path(self, name: str) -> Path:
+        """Folder for a table of this stage; what was written there before is dropped."""
+        folder = staging_path(self.run, self.name) / "tables" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def _input_path(self, name: str) -> Path:
         writer = table_contract(name).stage
@@ -315,32 +375,8 @@ def _number(stage: str) -> str:
     return stage[:2]
 
 
-def _check_earlier(previous_run: str, earlier: Path, run: Path) -> None:
-    """Refuse a run that this one cannot go on from, as far as both are recorded."""
-    if earlier == run:
-        raise StageOrderError(
-            f"Expected another run than this one as previous_run, found {previous_run}; name an "
-            "earlier run, or leave it empty the first time."
-        )
-    (date, source), (earlier_date, earlier_source) = (_origin(path) for path in (run, earlier))
-    if date and earlier_date and earlier_date > date:
-        raise ParameterError(
-            f"Expected an earlier run as of {date} or before, but {previous_run} is as of "
-            f"{earlier_date}; name an older run as previous_run, or leave it empty."
-        )
-    if source and earlier_source and earlier_source != source:
-        raise ParameterError(
-            f"Expected an earlier run of {source}, but {previous_run} is of {earlier_source}; name "
-            "a run of the same shop as previous_run, or leave it empty."
-        )
-
-
-def _origin(run: Path) -> tuple[str, str]:
-    """As-of date and source of a run, each empty where it is not recorded."""
-    record, params = run / "run.json", run / "params.yaml"
-    recorded = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    blocks = yaml.safe_load(params.read_text(encoding="utf-8")) if params.is_file() else {}
-    return recorded.get("as_of_date", ""), blocks.get("01_ingest", {}).get("source", "")
+def _earlier_path(previous_run: str, name: str) -> Path:
+    return tables_path(run_path(previous_run), table_contract(name).stage) / name
 
 
 def _as_expression(table: Table | pd.DataFrame, contract: TableContract) -> Table:

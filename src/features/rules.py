@@ -119,19 +119,25 @@ def find_thresholds(rules: Iterable[Rule], profiles: Table) -> dict[str, float |
         Two engines may differ in the last digit of a double.
     """
     nodes = {quantile_name(node): node for rule in rules for node in rule.quantiles}
+    shares = defaultdict(list)
+    for node in nodes.values():
+        shares[node.this.name].append(_share(node))
     if not nodes:
         return {}
-    found = profiles.aggregate(
-        **{
-            f"q{i}": profiles[node.this.name].cast("float64").quantile(_share(node))
-            for i, node in enumerate(nodes.values())
-        }
+    found = profiles.aggregate(  # a column is sorted once, however many of its quantiles are asked
+        **{name: profiles[name].cast("float64").quantile(asked) for name, asked in shares.items()}
     )
-    values = found.to_pyarrow().to_pylist()[0].values()
-    return {
-        name: value if value is not None and math.isfinite(value) else None
-        for name, value in zip(nodes, values, strict=True)
+    (row,) = found.to_pyarrow().to_pylist()
+    values = {
+        (column, share): value
+        for column, asked in shares.items()
+        for share, value in zip(asked, row[column] or [None] * len(asked), strict=True)
     }
+    return {name: _finite(values[node.this.name, _share(node)]) for name, node in nodes.items()}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def quantile_name(node: exp.Quantile) -> str:

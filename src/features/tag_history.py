@@ -7,6 +7,8 @@ import ibis
 from ibis.expr.types import DateValue, Table
 import pandas as pd
 
+from src.data.stored import Replacement, is_little, replace_rows
+from src.data.views import carried_tags
 from src.features.rule_text import Rule
 from src.features.rules import find_thresholds, read_rule
 from src.features.tag_changes import (
@@ -18,7 +20,7 @@ from src.features.tag_changes import (
 from src.features.tag_holders import find_holders
 from src.features.tags import TagRule, rule_columns
 
-__all__ = ["TagTables", "build_tags", "carried_tags", "continue_history", "read_known_rules"]
+__all__ = ["TagTables", "build_tags", "continue_history", "read_known_rules"]
 
 _PAIR = ("customer_id", "tag")
 _COLUMNS = (*_PAIR, "entered_date", "expires_date", "left_date")
@@ -32,6 +34,8 @@ class TagTables:
     ----------
     tags, history : ibis.Table
         Contents of ``tags`` and ``tag_history``, lazy.
+    replacement : Replacement or None
+        What makes the history of the earlier run this one, where that is little.
     rules : DataFrame
         Contents of ``tag_rules``.
     judged_anew : tuple of str
@@ -43,6 +47,7 @@ class TagTables:
 
     tags: Table
     history: Table
+    replacement: Replacement | None
     rules: pd.DataFrame
     judged_anew: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -80,21 +85,50 @@ def build_tags(
     read = read_known_rules(rules, profiles)
     thresholds = find_thresholds(read.values(), profiles)
     described = describe_rules(rules, read, thresholds)
+    unchanged: list[str] = []
+    replacement = None
     if earlier is None:
-        unchanged: list[str] = []
-        changes = find_holders(profiles, read, thresholds).mutate(holds=True)
+        holders = find_holders(profiles, read, thresholds).mutate(holds=True).cache()
+        history = continue_history(None, holders, rules, as_of_date)
     else:
         unchanged = unchanged_tags(described, read, profiles, earlier)
-        changes = find_changes(profiles, read, thresholds, earlier, unchanged)
-    before = earlier.history if earlier else None
-    history = continue_history(before, changes.cache(), rules, as_of_date)
+        changes = find_changes(profiles, read, thresholds, earlier, unchanged).cache()
+        replacement = _replacement(profiles, changes, rules, as_of_date, earlier)
+        history = (
+            replace_rows(earlier.history, replacement)
+            if replacement
+            else continue_history(earlier.history, changes, rules, as_of_date)
+        )
     return TagTables(
         tags=carried_tags(history, as_of_date),
         history=history,
+        replacement=replacement,
         rules=described,
         judged_anew=tuple(tag for tag in read if tag not in unchanged),
         left_out=tuple(rule.name for rule in rules if rule.name not in read),
     )
+
+
+def _replacement(
+    profiles: Table,
+    changes: Table,
+    rules: tuple[TagRule, ...],
+    as_of_date: str,
+    earlier: EarlierTags,
+) -> Replacement | None:
+    """Go on with the history of the customers who enter or leave a tag, if they are few.
+
+    All others keep their rows, unless a tag that they carry now expires on another day.
+    """
+    days = {rule.name: rule.expires_days for rule in rules}
+    before = earlier.rules.select("tag", "expires_days").to_pyarrow().to_pylist()
+    if any(row["expires_days"] != days.get(row["tag"], row["expires_days"]) for row in before):
+        return None
+    whose = changes.select("customer_id").distinct().cache()
+    if not is_little(int(whose.count().execute()), int(profiles.count().execute())):
+        return None
+    of_them = earlier.history.semi_join(whose, "customer_id").cache()  # one pass over all rows
+    return Replacement(whose, continue_history(of_them, changes, rules, as_of_date))
 
 
 def read_known_rules(rules: Iterable[TagRule], profiles: Table) -> dict[str, Rule]:
@@ -172,27 +206,3 @@ def _expiry(table: Table, rules: Iterable[TagRule]) -> DateValue:
         (table.tag == tag, (entered_at + ibis.interval(days=n)).date()) for tag, n in days.items()
     ]
     return ibis.cases(*cases, else_=ibis.null("date")) if cases else ibis.null("date")
-
-
-def carried_tags(history: Table, as_of_date: str) -> Table:
-    """Say who carries what on a date: rules that hold, of tags that have not expired.
-
-    Parameters
-    ----------
-    history : ibis.Table
-        From `continue_history`, of that date.
-    as_of_date : str
-        ISO date.
-
-    Returns
-    -------
-    ibis.Table
-        Contents of ``tags``: `customer_id`, `tag`, `as_of_date`, `entered_date`,
-        `expires_date`.
-    """
-    today = ibis.date(as_of_date)
-    is_valid = history.expires_date.isnull() | (history.expires_date > today)
-    carried = history.filter(history.left_date.isnull() & is_valid)
-    return carried.select(*_PAIR, "entered_date", "expires_date", as_of_date=today).select(
-        *_PAIR, "as_of_date", "entered_date", "expires_date"
-    )

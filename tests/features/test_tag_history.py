@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from src.features import tag_changes
-from src.features.tag_changes import EarlierTags, changed_customers
+from src.features.tag_changes import EarlierTags, changed_profiles
 from src.features.tag_history import build_tags
 from src.features.tags import TagRule
 
@@ -236,8 +236,15 @@ def test_only_customers_with_a_changed_value_are_judged(make, monkeypatch):
     rules = (OFTEN, rule("gap", "gap_mean_days > 1"))
     build_tags(second, rules, "2017-02-28", before)
     assert sorted(judged) == ["b", "d"]  # a's stage of life is in no rule, c is gone
-    changed = changed_customers(second, first, ["frequency", "gap_mean_days"])
+    changed = changed_profiles(second, first, ["frequency", "gap_mean_days"])
     assert sorted(changed.customer_id.execute()) == ["b", "c", "d"]
+
+
+def test_a_value_that_moves_to_another_column_is_a_change(make):
+    first = make("2017-01-31", ("a", 5, None, "new"), ("b", None, None, "new"))
+    second = make("2017-01-31", ("a", None, 5.0, "new"), ("b", None, None, "new"))
+    changed = changed_profiles(second, first, ["frequency", "gap_mean_days"])
+    assert list(changed.customer_id.execute()) == ["a"]
 
 
 def test_of_several_runs_of_one_date_the_last_counts(make):

@@ -2,18 +2,20 @@
 
 import datetime as dt
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from src.engine import read_parquet, write_parquet
+from src.data import stored
+from src.data.stored import is_replaced, read_stored
+from src.engine import read_parquet
 from src.features.tag_changes import EarlierTags
 from src.features.tag_explain import explain_customer
 from src.features.tag_history import build_tags
 from src.features.tags import TagRule
+from src.stage import Stage, publish, tables_path
 from tests.spark.frames import assert_same
 
 pytestmark = [pytest.mark.xdist_group("run"), pytest.mark.timeout(1200)]
@@ -84,33 +86,42 @@ def tagged(engine, profiles_folder, folder) -> dict[str, pd.DataFrame]:
         TagRule(name=f"t{i:02}", meaning="m", rule=text, owner="o", expires_days=[None, 40][i % 2])
         for i, text in enumerate(TEXTS)
     ]
-    frames, earlier = {}, None
+    frames, earlier, previous = {}, None, ""
     for number, date in enumerate(DATES):
         profiles = read_parquet(engine, profiles_folder / date)
         chosen = tuple(rules[: -number or None])  # one tag less each time
         tables = build_tags(profiles, chosen, date, earlier)
-        paths = {name: folder / engine.name / date / name for name in ("history", "rules")}
-        write_parquet(engine, tables.history, paths["history"])
-        write_parquet(engine, ibis.memtable(tables.rules), paths["rules"])
-        written = [read_parquet(engine, path) for path in paths.values()]
-        earlier = EarlierTags(profiles, *written)
+        stage = Stage("03_tag", folder / engine.name / date, engine)
+        stage.write_onward("tag_history", tables.history, previous, tables.replacement)
+        stage.write_view("tags", tables.tags, as_of_date=date)
+        stage.write("tag_rules", tables.rules)
+        publish(stage.run, stage.name)
+        published = tables_path(stage.run, stage.name)
+        tags, history, read = (
+            read_stored(engine, published / name) for name in ("tags", "tag_history", "tag_rules")
+        )
+        earlier, previous = EarlierTags(profiles, history, read), str(stage.run)
         frames |= {
-            f"{date} tags": tables.tags.to_pandas(),
-            f"{date} history": written[0].to_pandas(),
-            f"{date} rules": written[1].to_pandas(),
+            f"{date} tags": tags.to_pandas(),
+            f"{date} history": history.to_pandas(),
+            f"{date} rules": read.to_pandas(),
             f"{date} judged": pd.DataFrame({"tag": tables.judged_anew}),
+            f"{date} form": pd.DataFrame({"is": [is_replaced(published / "tag_history")]}),
         }
     why = explain_customer(earlier, "c007")
     frames["why"] = pd.DataFrame([(w.tag, w.holds, str(w.because)) for w in why])
     return frames
 
 
-def test_every_tag_and_its_history_are_the_same(engines, tmp_path):
+def test_every_tag_and_its_history_are_the_same(engines, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(stored, "LARGEST_SHARE", 2.0)
     write_profiles(tmp_path)
     ours, theirs = (tagged(engine, tmp_path, tmp_path / "written") for engine in engines)
     history = ours["2024-03-31 history"]
     assert history["left_date"].notna().sum() > 100
     assert ours["2024-03-31 tags"]["tag"].nunique() > 10
+    assert ours["2024-03-31 form"]["is"].tolist() == [True]  # earlier rows are not written again
     assert 0 < len(ours["2024-03-31 judged"]) < len(TEXTS) - 2
     for name, frame in ours.items():
         assert_same(name, frame, theirs[name])
