@@ -166,27 +166,6 @@ class Stage:
             )
         return json.loads(path.read_text(encoding="utf-8"))
 
-    def earlier_run_results(self, previous_run: str) -> dict[str, object]:
-        """Read the numbers that this very stage recorded in an earlier run of the same shop.
-
-        Raises
-        ------
-        StageOrderError
-            If the run is this one, or its stage has not recorded yet.
-        ParameterError
-            If the run is as of a later date, or of another source.
-        """
-        earlier = run_path(previous_run)
-        _check_earlier(previous_run, earlier, self.run.resolve())
-        path = results_path(earlier, self.name)
-        if not path.is_file():
-            raise StageOrderError(
-                f"Expected the results of {self.name} in the earlier run {previous_run}, found "
-                f"none; name a run whose {self.name} is finished as previous_run, or leave it "
-                "empty the first time."
-            )
-        return json.loads(path.read_text(encoding="utf-8"))
-
     def write(
         self, name: str, table: Table | pd.DataFrame, contract: TableContract | None = None
     ) -> int:

@@ -1,6 +1,7 @@
 """Whether the new policy decides, or the running one: judged by past rounds drawn at random."""
 
 from dataclasses import dataclass, replace
+import json
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,10 @@ from src.decide.policy import (
     blend_policies,
     mix_with_floor,
 )
+from src.earlier import check_earlier
+from src.errors import StageOrderError
 from src.metrics.ope_intervals import Rounds
-from src.stage import Stage
+from src.stage import Stage, results_path, run_path
 
 __all__ = [
     "decide_who_decides",
@@ -244,10 +247,24 @@ def run_in_place(stage: Stage, previous_run: str) -> str:
         05 of this run.
     previous_run : str
         Folder of the earlier run; empty: none.
+
+    Raises
+    ------
+    StageOrderError, ParameterError
+        If the run is this one, has not decided, is of a later date or of another source.
     """
     if not previous_run:
         return ""
-    return str(stage.earlier_run_results(previous_run)["run_in_place"])
+    earlier = run_path(previous_run)
+    check_earlier(previous_run, earlier, stage.run.resolve())
+    file = results_path(earlier, stage.name)
+    if not file.is_file():
+        raise StageOrderError(
+            f"Expected the results of {stage.name} in the earlier run {previous_run}, found none; "
+            f"name a run whose {stage.name} is finished as previous_run, or leave it empty the "
+            "first time."
+        )
+    return str(json.loads(file.read_text(encoding="utf-8")).get("run_in_place", previous_run))
 
 
 def leave_alone(running: Policy, promotion: Promotion | None, min_pscore: Floor) -> Policy:

@@ -8,7 +8,7 @@ import pytest
 
 from src.decide.catalogue import Action
 from src.decide.estimates import build_estimates
-from src.decide.policy import blend_policies, choose_policy
+from src.decide.policy import blend_policies, choose_policy, floors_of
 from src.errors import ParameterError
 
 IDS = pd.Series(["anna", "bert", "cleo"])
@@ -39,12 +39,15 @@ HISTORY = scores(
 )
 
 
-def policy_of(campaign, uplift_scores, control=0.4, ratio=0.5, minimum=0.05, ids=IDS):
+def policy_of(
+    campaign, uplift_scores, control=0.4, ratio=0.5, minimum=0.05, ids=IDS, exploration=1.0
+):
     p_unsubscribe = pd.Series(0.0, index=list(campaign.actions))
     estimates = build_estimates(
         uplift_scores, NO_DISCOUNTS, NO_VALUES, p_unsubscribe, ids, campaign
     )
-    return choose_policy(estimates, campaign, IS_FIRST[: len(ids)], control, ratio, minimum)
+    is_first = IS_FIRST[: len(ids)]
+    return choose_policy(estimates, campaign, is_first, control, ratio, minimum, exploration)
 
 
 def test_best_arm_must_promise_more_than_nothing(campaign):
@@ -180,3 +183,16 @@ def test_a_new_policy_on_trial_decides_for_its_share(campaign):
     assert trial.profits.equals(new.profits)
     assert trial.note == "On trial."
     assert blend_policies(replace(running, version="x"), new, 0.1, "").version != trial.version
+
+
+def test_control_may_be_kept_likelier_than_the_actions(campaign):
+    floors = floors_of(campaign.arms, 0.01, 0.2)
+    shares = policy_of(campaign, HISTORY, minimum=floors).probabilities
+    assert shares.loc["cleo"].tolist() == pytest.approx([0.2, 0.01 + 0.78, 0.01])  # sure of one
+    assert np.allclose(shares.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("exploration", [-0.1, 1.1])
+def test_exploration_is_a_share(campaign, exploration):
+    with pytest.raises(ParameterError, match="exploration from 0 to 1"):
+        policy_of(campaign, HISTORY, exploration=exploration)

@@ -1,9 +1,11 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from src.errors import ParameterError
-from src.models.uplift_contacts import build_contacts, fit_features
+from src.models.uplift_contacts import LEAST_CHANCE, build_contacts, fit_features
 from src.models.uplift_effects import draw_effects, estimate_effect, mean_effect
 from tests.models.uplift_worlds import COLUMNS, constant, draw_profiles, draw_world
 
@@ -65,6 +67,27 @@ class TestContacts:
         rows.loc[0, column] = wrong
         with pytest.raises(ParameterError, match="pscore in"):
             contacts_of(rows)
+
+
+def test_whoever_had_hardly_a_chance_of_an_arm_is_left_out_of_its_comparison():
+    """By the chances, not by what was drawn: of the rare arm neither its own nor its controls."""
+    rare = '{"control": 0.1, "share": 0.895, "amount": 0.005}'
+    never = '{"control": 0.99, "share": 0.005, "amount": 0.005}'
+    fair = '{"control": 0.4, "share": 0.3, "amount": 0.3}'
+    drawn = [("control", fair), ("share", fair), ("amount", fair), ("control", rare),
+             ("share", rare), ("amount", rare), ("control", never), ("share", never)]  # fmt: skip
+    rows = pd.DataFrame(drawn, columns=["action", "pscores"]).assign(
+        campaign_id="spring",
+        customer_id=[f"c{i}" for i in range(len(drawn))],
+        pscore=[json.loads(chances)[arm] for arm, chances in drawn],
+        outcome_value=1.0,
+    )
+    contacts = build_contacts(rows, ("share", "amount"), np.arange(8.0)[:, None])
+    assert contacts.X[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert contacts.tried.tolist() == [[True, True]] * 3 + [[True, False]] * 2
+    assert contacts.weight.max() <= 1 / LEAST_CHANCE
+    unknown = build_contacts(rows.assign(pscores=None), ("share", "amount"), np.zeros((8, 1)))
+    assert len(unknown) == 8  # only the chance of the arm drawn is known: as it ever was
 
 
 def test_features_have_no_gaps_and_one_scale():
