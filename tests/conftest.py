@@ -61,7 +61,7 @@ FIELDS = {
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the runs: they take longest, and one worker does them all."""
+    """Start with the runs, which take longest: those that share a run on one worker."""
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 

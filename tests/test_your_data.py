@@ -17,7 +17,7 @@ from src.stage import results_path
 
 pytestmark = [
     pytest.mark.notebook,
-    pytest.mark.xdist_group("run"),
+    pytest.mark.xdist_group("own runs"),
     pytest.mark.timeout(900),
 ]
 

@@ -14,7 +14,7 @@ from src.pipeline import run
 
 pytestmark = [
     pytest.mark.notebook,
-    pytest.mark.xdist_group("run"),
+    pytest.mark.xdist_group("own runs"),
     pytest.mark.timeout(600),
 ]
 

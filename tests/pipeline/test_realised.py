@@ -107,7 +107,7 @@ def values(estimate, half):
 
 
 @pytest.mark.notebook
-@pytest.mark.xdist_group("run")
+@pytest.mark.xdist_group("own runs")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own code
 @pytest.mark.timeout(600)
 def test_the_champion_moves_by_what_was_measured(measure):

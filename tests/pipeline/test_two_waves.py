@@ -14,7 +14,7 @@ FIRST, SECOND = "2017-05-31", "2017-09-30"
 
 
 @pytest.mark.notebook
-@pytest.mark.xdist_group("run")
+@pytest.mark.xdist_group("own runs")
 @pytest.mark.timeout(1_200)
 def test_a_second_campaign_learns_from_the_draws_of_the_first(tmp_path, monkeypatch):
     monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "mlruns"))

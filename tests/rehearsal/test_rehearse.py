@@ -35,7 +35,7 @@ NAMES = "profit estimate lower upper truth oracle nobody everybody random rfm".s
 
 pytestmark = [
     pytest.mark.notebook,
-    pytest.mark.xdist_group("run"),
+    pytest.mark.xdist_group("rehearsal"),
     pytest.mark.timeout(1_800),
 ]
 

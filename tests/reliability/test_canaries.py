@@ -121,7 +121,7 @@ def _fail(ledger):
 
 
 @pytest.mark.notebook
-@pytest.mark.xdist_group("run")
+@pytest.mark.xdist_group("own runs")
 @pytest.mark.timeout(900)
 def test_a_whole_run_shows_nobody_and_no_secret(tmp_path, own_places, caplog):
     caplog.set_level(logging.DEBUG)
