@@ -25,7 +25,8 @@ N_ACCOUNTS = 240
 START, END = dt.datetime(2023, 1, 5, 12), dt.datetime(2024, 6, 28, 23)
 PRICES = {f"T{n:02d}": 400 + 150 * n for n in range(12)}  # cents
 NAMES = "Assam Kamille Rooibos Sencha Oolong Minze Matcha Ceylon Malve Hibiskus Salbei Anis".split()
-TELLING = ("KD7100", "KD7123", "Zwickenpflug", "Wilburga", "Thaddaeus", "@tee-kunde.de", "017155")
+PHONES = "01715500"  # how all begin; six digits alone are in some time of day sooner or later
+TELLING = ("KD7100", "KD7123", "Zwickenpflug", "Wilburga", "Thaddaeus", "@tee-kunde.de", PHONES)
 QUICK = [
     "04a_segment.n_resamples=2",
     "04a_segment.max_segments=4",
@@ -74,7 +75,7 @@ def write_customers(folder):
         name = ("Wilburga", "Thaddaeus")[box % 2]
         agreed = "nein" if i % 10 == 0 else "ja"
         rows.append(
-            f"KD71{i:03d};{name};Zwickenpflug;box{box}@tee-kunde.de;017155{box:05d};{agreed}"
+            f"KD71{i:03d};{name};Zwickenpflug;box{box}@tee-kunde.de;{PHONES}{box:03d};{agreed}"
         )
     (folder / "customers.csv").write_text("\n".join(rows) + "\n", encoding="cp1252")
 
