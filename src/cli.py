@@ -10,9 +10,9 @@ from typing import Annotated, NoReturn
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 import typer
 
+from src.bars import StageBars
 from src.campaign_commands import campaign_app
 from src.campaign_file_commands import add_campaign_file_commands
 from src.errors import ConfigurationError, MarketingError
@@ -44,46 +44,6 @@ console = Console(stderr=True, highlight=False)
 _RunId = Annotated[str, typer.Argument(metavar="RUN_ID", help="Name of a folder below runs/.")]
 
 
-class _Bars:
-    """A bar per notebook on a terminal; one line per finished notebook elsewhere."""
-
-    def __init__(self) -> None:
-        self.bars = Progress(
-            TextColumn("{task.description:<14}"),
-            BarColumn(),
-            TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self.tasks: dict[str, TaskID] = {}
-        self.seconds: dict[str, float] = {}
-        self.started = time.monotonic()
-
-    def __enter__(self) -> "_Bars":
-        if console.is_terminal:
-            self.bars.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bars.stop()
-
-    def stage_started(self, stage: str, n_cells: int) -> None:
-        if stage in self.tasks:  # a rehearsal comes to it in every wave
-            self.bars.remove_task(self.tasks[stage])
-        self.tasks[stage] = self.bars.add_task(stage, total=n_cells)
-
-    def cell_started(self, stage: str, cell: int) -> None:
-        self.bars.update(self.tasks[stage], completed=cell)
-
-    def stage_ended(self, stage: str, seconds: float, is_finished: bool) -> None:
-        self.seconds[stage] = seconds
-        if stage in self.tasks and is_finished:
-            self.bars.update(self.tasks[stage], completed=self.bars.tasks[self.tasks[stage]].total)
-        if not console.is_terminal:
-            console.print(f"{stage:<14} {'done' if is_finished else 'FAILED'} {seconds:6.1f} s")
-
-
 @app.command()
 def run(
     params: Annotated[str, typer.Argument(metavar="PARAMS", help="A params file, params/*.yaml.")],
@@ -98,7 +58,7 @@ def run(
     from src import pipeline
 
     name = run_id or ("latest" if first != "01" else pipeline.new_run_id(params))
-    with _Bars() as bars:
+    with StageBars(console) as bars:
         path = pipeline.run(params, _run_dir(name), override, first, last, bars)
     _tell_end(path, bars)
 
@@ -108,7 +68,7 @@ def resume(run_id: _RunId) -> None:
     """Go on after the last finished stage of a run."""
     from src import pipeline
 
-    with _Bars() as bars:
+    with StageBars(console) as bars:
         path = pipeline.resume(_run_dir(run_id), bars)
     _tell_end(path, bars)
 
@@ -122,7 +82,7 @@ def measure(run_id: _RunId) -> None:
     """
     from src import pipeline
 
-    with _Bars() as bars:
+    with StageBars(console) as bars:
         path = pipeline.measure(_run_dir(run_id), bars)
     _tell_end(path, bars)
 
@@ -151,7 +111,7 @@ def rehearse(
 
     folder = PROJECT_ROOT / _run_dir(run_id or new_run_id(params))
     console.print(f"{folder.relative_to(PROJECT_ROOT)}: goes on there if it is broken off.")
-    with _Bars() as bars:
+    with StageBars(console) as bars:
         page = rehearse_shop(params, world, customers, waves, seed, folder, bars, console)
     typer.echo(page)
 
@@ -172,7 +132,7 @@ def send(
     folder = _run_dir(run_id)
     deliver_run(PROJECT_ROOT / folder, live, rate or math.inf, processes, console)
     override = ["07_send.mode=live", "07_send.clock=wall"] if live else []
-    with _Bars() as bars:
+    with StageBars(console) as bars:
         path = pipeline.run(f"{folder}/params.yaml", folder, override, "07", "07", bars)
     _tell_end(path, bars)
 
@@ -229,7 +189,7 @@ def _run_dir(run_id: str) -> str:
     return str(path.resolve().relative_to(PROJECT_ROOT)) if path.is_symlink() else str(folder)
 
 
-def _tell_end(path: Path, bars: _Bars) -> None:
+def _tell_end(path: Path, bars: StageBars) -> None:
     for stage, seconds in bars.seconds.items() if console.is_terminal else ():
         console.print(f"{stage:<14} {seconds:11.1f} s")
     seconds = time.monotonic() - bars.started

@@ -7,6 +7,7 @@ system sees to it at once, elsewhere the forge reads a pipe of which only the ru
 the other end, and each notebook kernel looks for its parent every second.
 """
 
+from contextlib import suppress
 import ctypes
 import importlib
 import json
@@ -126,13 +127,36 @@ class Forge:
             pass
         self._process.wait()
 
-    def manager_class(self, cwd: Path, environment: dict[str, str]) -> type[AsyncKernelManager]:
-        """Make the kernel manager that papermill is to use: its kernels come from this forge."""
+    def manager_class(
+        self, cwd: Path, environment: dict[str, str], pids: list[int] | None = None
+    ) -> type[AsyncKernelManager]:
+        """Make the kernel manager that papermill is to use: its kernels come from this forge.
+
+        Parameters
+        ----------
+        cwd : Path
+            Folder in which they start.
+        environment : dict of str
+            Added to the forge's.
+        pids : list of int, optional
+            The number of every kernel is added to it, for `kill`.
+        """
         return type(
             "ForgedKernelManager",
             (_ForgedKernelManager,),
-            {"forge": self, "kernel_cwd": str(cwd), "kernel_environment": environment},
+            {
+                "forge": self,
+                "kernel_cwd": str(cwd),
+                "kernel_environment": environment,
+                "kernel_pids": [] if pids is None else pids,
+            },
         )
+
+    def kill(self, pids: list[int]) -> None:
+        """Kill some of its kernels, if they still run; others are left alone."""
+        with suppress(RuntimeError):  # it has ended, and all kernels with it
+            for pid in pids:
+                self.ask(do="kill", pid=pid)
 
     def ask(self, **request: Any) -> Any:
         """Send one request to the forge and wait for its answer."""
@@ -190,6 +214,7 @@ class _ForgedProvisioner(LocalProvisioner):
             cwd=manager.kernel_cwd,
             environment=manager.kernel_environment,
         )
+        manager.kernel_pids.append(pid)
         self.process = _ForgedProcess(manager.forge, pid)
         self.pid = pid
         return self.connection_info
@@ -199,6 +224,7 @@ class _ForgedKernelManager(AsyncKernelManager):
     forge: Forge
     kernel_cwd: str
     kernel_environment: dict[str, str]
+    kernel_pids: list[int]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -206,6 +232,10 @@ class _ForgedKernelManager(AsyncKernelManager):
         self.provisioner = _ForgedProvisioner(
             kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
         )
+
+
+_ended: dict[int, int] = {}
+"""How those kernels ended that have; in the forge alone."""
 
 
 def _serve(runner: int, descriptor: int, first: list[str], later: list[str]) -> None:
@@ -235,21 +265,36 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _answer(request: dict, descriptor: int) -> int | None:
-    return _poll(request["pid"]) if request["do"] == "poll" else _fork(request, descriptor)
+    if request["do"] == "fork":
+        return _fork(request, descriptor)
+    if request["do"] == "kill":
+        return _kill(request["pid"])
+    return _poll(request["pid"])
+
+
+def _kill(pid: int) -> None:
+    """Kill a kernel; only its parent can know that the number is not another process's by now."""
+    if _poll(pid) is None:
+        os.kill(pid, signal.SIGKILL)
 
 
 def _poll(pid: int) -> int | None:
+    if pid in _ended:
+        return _ended[pid]
     try:
         found, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return -signal.SIGKILL
-    return os.waitstatus_to_exitcode(status) if found else None
+    if found:
+        _ended[pid] = os.waitstatus_to_exitcode(status)
+    return _ended.get(pid)
 
 
 def _fork(request: dict, descriptor: int) -> int:
     forge = os.getpid()
     pid = os.fork()
     if pid:
+        _ended.pop(pid, None)  # a number that was another's before
         return pid
     try:
         _die_with_parent(forge)

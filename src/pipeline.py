@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import datetime as dt
 from itertools import groupby
 import json
@@ -65,6 +65,11 @@ class _Job:
     forge: Forge
     params: Params
     progress: Progress | None
+    pids: list[int] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """Kill what still runs of it; other runs may share the forge."""
+        self.forge.kill(self.pids)
 
     def tell(self, what: str, *values: object) -> None:
         if self.progress is not None:
@@ -290,7 +295,7 @@ def _execute_group(record: RunRecord, job: _Job, group: list[str], tracker: Trac
                 tracker.stage_finished(stage)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            job.forge.close()
+            job.stop()
             raise
     if failure is not None:
         raise failure
@@ -298,6 +303,7 @@ def _execute_group(record: RunRecord, job: _Job, group: list[str], tracker: Trac
 
 def _execute_stage(job: _Job, stage: str) -> tuple[str, float]:
     """Execute one notebook into the staging folder; return its start and its seconds."""
+    from nbclient.exceptions import DeadKernelError
     import papermill
 
     started_at, start = dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), time.monotonic()
@@ -313,7 +319,7 @@ def _execute_stage(job: _Job, stage: str) -> tuple[str, float]:
             progress_bar=False,
             request_save_on_cell_execute=False,
             kernel_manager_class=job.forge.manager_class(
-                PROJECT_ROOT / "notebooks", {HELD_RUN_VARIABLE: str(job.run)}
+                PROJECT_ROOT / "notebooks", {HELD_RUN_VARIABLE: str(job.run)}, job.pids
             ),
             **_cell_hooks(job, stage),
         )
@@ -325,6 +331,11 @@ def _execute_stage(job: _Job, stage: str) -> tuple[str, float]:
         raise StageFailedError(
             f"{stage} stopped at cell {error.exec_count}: {error.ename}: {error.evalue} "
             f"See failed/{stage}.ipynb in the run, mend the cause, then resume."
+        ) from None
+    except DeadKernelError:
+        raise StageFailedError(
+            f"{stage} stopped: its kernel was killed, or crashed, as happens where memory runs "
+            "out; see to that, then resume."
         ) from None
     finally:
         seconds = time.monotonic() - start

@@ -43,7 +43,7 @@ LAYERS = (
     ("rehearsal.wave", "rehearsal.rehearse", "rehearsal.page"),
     ("message_commands", "campaign_commands", "campaign_file_commands"),
     ("ledger_commands",),
-    ("inbound_commands", "rehearsal_commands"),
+    ("inbound_commands", "rehearsal_commands", "bars"),
     ("cli",),
 )
 MODULES = sorted((PROJECT_ROOT / "src").rglob("*.py"))

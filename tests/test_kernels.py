@@ -1,11 +1,13 @@
 """The kernel forge: kernels start from it, and none outlives the runner."""
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 import signal
 import subprocess
 import sys
 import time
 
+from nbclient.exceptions import DeadKernelError
 import nbformat
 import papermill
 import psutil
@@ -25,13 +27,13 @@ def write_notebook(path, *sources):
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=METADATA), path)
 
 
-def execute(forge, source, target):
+def execute(forge, source, target, pids=None):
     return papermill.execute_notebook(
         source,
         target,
         kernel_name="python3",
         progress_bar=False,
-        kernel_manager_class=forge.manager_class(PROJECT_ROOT / "notebooks", {"MARK": "42"}),
+        kernel_manager_class=forge.manager_class(PROJECT_ROOT / "notebooks", {"MARK": "42"}, pids),
     )
 
 
@@ -73,6 +75,24 @@ def test_a_failing_cell_is_told_with_its_error(forge, tmp_path):
     write_notebook(tmp_path / "a.ipynb", "raise ValueError('so it is')")
     with pytest.raises(papermill.PapermillExecutionError, match="so it is"):
         execute(forge, tmp_path / "a.ipynb", tmp_path / "b.ipynb")
+
+
+def test_only_the_kernels_that_are_meant_are_killed(forge, tmp_path):
+    write_notebook(tmp_path / "a.ipynb", "import time; time.sleep(60)")
+    write_notebook(tmp_path / "b.ipynb", "import time; time.sleep(3); print('whole')")
+    pids = []
+    with ThreadPoolExecutor(2) as pool:
+        killed = pool.submit(execute, forge, tmp_path / "a.ipynb", tmp_path / "c.ipynb", pids)
+        left = pool.submit(execute, forge, tmp_path / "b.ipynb", tmp_path / "d.ipynb")
+        deadline = time.monotonic() + 60
+        while not pids:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        forge.kill(pids)
+        with pytest.raises((DeadKernelError, RuntimeError)):
+            killed.result()
+        assert left.result().cells[0].outputs[0].text == "whole\n"
+    forge.kill(pids)  # of one that has ended: nothing
 
 
 RUNNER = """

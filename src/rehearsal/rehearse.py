@@ -91,7 +91,7 @@ def rehearse(
             f"Expected a folder of a rehearsal, but {folder.name} is a run; choose another "
             "--run-id."
         )
-    with hold_run(folder), Workshop() as workshop, ThreadPoolExecutor(1) as reader:
+    with hold_run(folder), ThreadPoolExecutor(1) as reader, Workshop() as workshop:
         _keep_plan(plan, folder)
         shop = Shop.invent(folder, plan.world, plan.n_customers, plan.n_waves, plan.seed)
         figures: list[dict] = []
