@@ -219,6 +219,7 @@ def calibrate_effects(
     customers: np.ndarray,
     n_groups: int = 10,
     level: float = 0.95,
+    weight: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Predicted against realised effect, by tenths of the prediction.
 
@@ -234,6 +235,8 @@ def calibrate_effects(
         Groups of about equal size, the lowest first.
     level : float, default 0.95
         Of the interval of the realised effect (normal, clustered by customer).
+    weight : array of shape (n,), optional
+        How much each contact counts within its group.
 
     Returns
     -------
@@ -243,12 +246,14 @@ def calibrate_effects(
     group = np.minimum((rankdata(predicted) - 0.5) / len(predicted) * n_groups, n_groups - 1e-9)
     group = group.astype(int)
     z = norm.ppf(0.5 + level / 2)
+    weight = np.ones(len(scores)) if weight is None else weight
     rows = []
     for number in np.unique(group):
         inside = group == number
-        realised = scores[inside].mean()
-        parts = np.bincount(customers[inside], scores[inside] - realised)
-        half = z * np.sqrt((parts**2).sum()) / inside.sum()
+        counts = weight[inside]
+        meant, realised = (counts @ values[inside] / counts.sum() for values in (predicted, scores))
+        parts = np.bincount(customers[inside], counts * (scores[inside] - realised))
+        half = z * np.sqrt((parts**2).sum()) / counts.sum()
         ends = (realised - half, realised + half)
-        rows.append((number + 1, int(inside.sum()), predicted[inside].mean(), realised, *ends))
+        rows.append((number + 1, int(inside.sum()), meant, realised, *ends))
     return pd.DataFrame(rows, columns=["group", "n", "predicted", "realised", "lower", "upper"])

@@ -9,13 +9,13 @@ import pandas as pd
 
 from src.metrics.intervals import Interval
 from src.metrics.uplift_heterogeneity import calibrate_effects, effect_slope
+from src.models.uplift_chances import had_a_chance, read_chances
 from src.models.uplift_comparison import Comparison, choose_champion, compare_learners
 from src.models.uplift_contacts import (
     Contacts,
     Features,
     build_contacts,
     fit_features,
-    had_a_chance,
 )
 from src.models.uplift_effects import mean_effect
 from src.models.uplift_ensemble import Ensemble, fit_ensemble
@@ -172,7 +172,7 @@ def fit_uplift(
 
 def _arm_sizes(rows: pd.DataFrame, action: str) -> tuple[int, int]:
     """Contacts of the action, and of control in the campaigns that tried it."""
-    had_chance = had_a_chance(rows, action)
+    had_chance = had_a_chance(read_chances(rows, [action]))[:, 0]
     is_action = (rows["action"] == action) & had_chance
     campaigns = rows.loc[is_action, "campaign_id"].unique()
     is_control = (rows["action"] == CONTROL) & rows["campaign_id"].isin(campaigns) & had_chance
@@ -203,10 +203,11 @@ def _calibrate(comparison: Comparison, action: str, learner: str, effect: float)
     k = contacts.actions.index(action)
     rows = contacts.tried[:, k]
     scores, predicted = comparison.scores[rows, k], comparison.held_out.predicted[learner][rows, k]
-    slope = max(0.0, effect_slope(scores, predicted))
-    return calibrate_effects(
-        scores, effect + slope * (predicted - predicted.mean()), contacts.customer[rows]
-    )
+    weight = contacts.precision[rows, k]
+    slope = max(0.0, effect_slope(scores, predicted, weight))
+    center = np.average(predicted, weights=weight)
+    meant = effect + slope * (predicted - center)
+    return calibrate_effects(scores, meant, contacts.customer[rows], weight=weight)
 
 
 def predict_uplift(uplift: Uplift, profiles: pd.DataFrame) -> pd.DataFrame:

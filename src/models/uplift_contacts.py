@@ -1,49 +1,25 @@
 """Contacts that were drawn at random, as arrays for learners: features, arms, outcomes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-import json
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 
 from src.errors import ParameterError
-from src.models.design import DEMOGRAPHICS, Design, fit_design, purchase_columns
+from src.models.design import DEMOGRAPHICS, Design, fit_design
+from src.models.uplift_chances import had_a_chance, precision_of, read_chances
 from src.models.uplift_history import CONTROL
 
 __all__ = [
-    "LEAST_CHANCE",
     "Contacts",
     "Features",
     "build_contacts",
-    "feature_columns",
     "fit_features",
-    "had_a_chance",
 ]
-
-_CONTACTED = ("n_exposures_365",)
-"""Profile columns of earlier contacts, for a message may do less the more there were."""
-
-LEAST_CHANCE = 0.02
-"""With less than this of either arm a contact does not count in a comparison.
-
-Its weight, one over the chance, would be above 50: a few such contacts would outweigh thousands.
-Who is left out hangs on the chances alone and not on what was drawn, so that nothing is bent; what
-is learnt then holds for customers with a chance of both.
-
-References
-----------
-.. Crump, R., Hotz, V., Imbens, G. and Mitnik, O. (2009). Dealing with limited overlap in estimation
-   of average treatment effects. Biometrika 96(1).
-"""
 
 _CATEGORIES = (*DEMOGRAPHICS, "top_department")
 _LEAST_LEVEL = 0.01
-
-
-def feature_columns(history_days: int) -> tuple[str, ...]:
-    """Give the profile columns that effects may hang on: of purchases, and of earlier contacts."""
-    return (*purchase_columns(history_days), *_CONTACTED)
 
 
 @dataclass(frozen=True)
@@ -106,7 +82,11 @@ class Contacts:
         Names of the arms but control.
     tried : array of bool, shape (n, n_actions)
         Whether the contact's campaign had the action, and this customer a fair chance of it and
-        of control, so that either could have been drawn; see `LEAST_CHANCE`.
+        of control, so that either could have been drawn; see
+        `src.models.uplift_chances.LEAST_CHANCE`.
+    precision : array of shape (n, n_actions)
+        How much the contact can tell of each action's effect; see
+        `src.models.uplift_chances.precision_of`.
     """
 
     X: np.ndarray
@@ -117,6 +97,7 @@ class Contacts:
     campaign: np.ndarray
     actions: tuple[str, ...]
     tried: np.ndarray
+    precision: np.ndarray
 
     def __len__(self) -> int:
         """Count contacts."""
@@ -134,7 +115,7 @@ class Contacts:
 
     def take(self, index: np.ndarray) -> "Contacts":
         """Take some contacts, by number or mask; customers and campaigns keep their numbers."""
-        names = ("X", "arm", "outcome", "pscore", "customer", "campaign", "tried")
+        names = [one.name for one in fields(self) if one.name != "actions"]
         return replace(self, **{name: getattr(self, name)[index] for name in names})
 
     def pair(self, action: int) -> np.ndarray:
@@ -167,7 +148,8 @@ class Contacts:
         arms[[0, *(place + 1 for place in places)]] = np.arange(len(places) + 1)
         arm, tried = arms[self.arm], self.tried[:, places]
         kept = (arm >= 0) & tried.any(axis=1)
-        chosen = replace(self, arm=arm, tried=tried, actions=tuple(actions))
+        precision = self.precision[:, places]
+        chosen = replace(self, arm=arm, tried=tried, precision=precision, actions=tuple(actions))
         return chosen.take(kept)
 
 
@@ -196,34 +178,19 @@ def build_contacts(rows: pd.DataFrame, actions: Sequence[str], X: np.ndarray) ->
     campaign = pd.factorize(rows["campaign_id"], sort=True)[0]
     has = np.zeros((campaign.max(initial=-1) + 1, len(arms)), dtype=bool)
     has[campaign[arm >= 0], arm[arm >= 0]] = True
-    tried = (has[:, 1:] & has[:, :1])[campaign] & _had_a_chance(rows, actions)
+    chances = read_chances(rows, actions)
+    tried = (has[:, 1:] & has[:, :1])[campaign] & had_a_chance(chances)
     is_own = np.take_along_axis(tried, np.maximum(arm - 1, 0)[:, None], axis=1)[:, 0]
     kept = (arm >= 0) & np.where(arm > 0, is_own, tried.any(axis=1))
     pscore = rows["pscore"].to_numpy(dtype=float)[kept]
     outcome = rows["outcome_value"].to_numpy(dtype=float)[kept]
     _check(pscore, outcome)
     customer = pd.factorize(rows["customer_id"].to_numpy()[kept], sort=True)[0]
+    arm, campaign, tried = arm[kept], campaign[kept], tried[kept]
+    precision = precision_of(chances[kept], arm, pscore, campaign)
     return Contacts(
-        X[kept], arm[kept], outcome, pscore, customer, campaign[kept], tuple(actions), tried[kept]
+        X[kept], arm, outcome, pscore, customer, campaign, tuple(actions), tried, precision
     )
-
-
-def had_a_chance(rows: pd.DataFrame, action: str) -> np.ndarray:
-    """Whether each contact can be in the comparison of an action with control, by its chances."""
-    return _had_a_chance(rows, [action])[:, 0]
-
-
-def _had_a_chance(rows: pd.DataFrame, actions: Sequence[str]) -> np.ndarray:
-    if "pscores" not in rows:
-        return np.ones((len(rows), len(actions)), dtype=bool)
-    number, texts = pd.factorize(rows["pscores"])  # many customers share the same
-    chances = [json.loads(text) for text in texts]
-    least = [
-        [min(chance.get(name, 1.0), chance.get(CONTROL, 1.0)) for name in actions]
-        for chance in chances
-    ]
-    least.append([1.0] * len(actions))  # number -1: not known
-    return np.array(least)[number] >= LEAST_CHANCE
 
 
 def _check(pscore: np.ndarray, outcome: np.ndarray) -> None:

@@ -37,10 +37,11 @@ def mean_effect(
 ) -> Interval:
     r"""Mean effect of an action against control, weighted by how it was drawn (Hájek).
 
-    .. math:: \hat\tau = \frac{\sum_{i: a} y_i / p_i}{\sum_{i: a} 1 / p_i}
-              - \frac{\sum_{i: c} y_i / p_i}{\sum_{i: c} 1 / p_i}
+    .. math:: \hat\tau = \frac{\sum_{i: a} h_i y_i / p_i}{\sum_{i: a} h_i / p_i}
+              - \frac{\sum_{i: c} h_i y_i / p_i}{\sum_{i: c} h_i / p_i}
 
-    over the campaigns that tried the action.
+    over the campaigns that tried the action, a customer counting by the precision :math:`h_i`: less
+    where the toss was nearly decided. If all were tossed alike, all count the same.
 
     Parameters
     ----------
@@ -89,7 +90,8 @@ def draw_effects(contacts: Contacts, times: np.ndarray) -> np.ndarray:
 def _customer_sums(contacts: Contacts, action: int) -> np.ndarray:
     """Weighted outcome and weight of each customer, treated and control, shape (n, 4)."""
     pair, n = contacts.pair(action), contacts.n_customers
-    customer, weight = contacts.customer[pair], contacts.weight[pair]
+    customer = contacts.customer[pair]
+    weight = contacts.weight[pair] * contacts.precision[pair, action]
     outcome, treated = contacts.outcome[pair], contacts.arm[pair] == action + 1
     parts = [
         np.bincount(customer, weight * value * arm, minlength=n)

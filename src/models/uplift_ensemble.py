@@ -48,6 +48,7 @@ class Ensemble:
     with the mean effect :math:`\bar\tau_k` of the resample, the champion's prediction
     :math:`f_k`, its mean over the history, and :math:`\beta_k \ge 0` the size of true differences
     for one predicted, on held-out customers of the resample (below 1, predictions are drawn in).
+    In all three a contact counts by its precision.
     Without a champion, :math:`\beta_k = 0`.
 
     Parameters
@@ -125,7 +126,14 @@ def _champion(
 ) -> Champion:
     contacts = comparison.contacts
     place = contacts.actions.index(action)
-    centers = [member.predict(contacts.X)[:, place].mean() for member in members]
+    rows = contacts.tried[:, place]
+    centers = [
+        np.average(
+            member.predict(contacts.X[rows])[:, place],
+            weights=contacts.precision[rows, place] * counts[contacts.customer[rows]],
+        )
+        for member, counts in zip(members, times, strict=True)
+    ]
     slopes = [_slope(comparison, name, place, counts) for counts in times]
     return Champion(place, np.array(slopes), np.array(centers), members)
 
@@ -134,6 +142,6 @@ def _slope(comparison: Comparison, name: str, place: int, times: np.ndarray) -> 
     """Size of true differences for one predicted, on a resample's held-out customers."""
     contacts = comparison.contacts
     rows = contacts.tried[:, place]
-    weight = times[contacts.customer[rows]].astype(float)
+    weight = times[contacts.customer[rows]] * contacts.precision[rows, place]
     predicted = comparison.held_out.predicted[name][rows, place]
     return float(max(0.0, effect_slope(comparison.scores[rows, place], predicted, weight)))

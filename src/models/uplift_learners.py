@@ -170,7 +170,7 @@ class DRLearner:
     """Doubly robust scores, cross-fitted, regressed on the features.
 
     Unbiased in its scores whatever the regressions of the outcome are, since the probabilities
-    of arms are known.
+    of arms are known; each score counts by its precision.
     """
 
     def __init__(self, make: MakeRegression) -> None:
@@ -185,9 +185,10 @@ class DRLearner:
         for k in range(len(contacts.actions)):
             rows = contacts.tried[:, k]
             regression = self.make(int(rows.sum()), seed + k)
-            ones = np.ones(int(rows.sum()))
+            precision = contacts.precision[rows, k]
+            weight = precision / precision.mean()
             self.effects_.append(
-                regression.fit(contacts.X[rows], scores[rows, k], sample_weight=ones)
+                regression.fit(contacts.X[rows], scores[rows, k], sample_weight=weight)
             )
         return self
 

@@ -92,6 +92,8 @@ def _add_differences(effects: np.ndarray, uplift: Uplift, at: np.ndarray, fold: 
         predicted = comparison.held_out.predicted[model.basis][:, k]
         for number in range(_N_FOLDS):
             others = comparison.contacts.tried[:, k] & (fold[at] != number)
-            slope = max(0.0, effect_slope(comparison.scores[others, k], predicted[others]))
+            weight = comparison.contacts.precision[others, k]
+            slope = max(0.0, effect_slope(comparison.scores[others, k], predicted[others], weight))
+            center = np.average(predicted[others], weights=weight)
             own = fold[at] == number
-            effects[at[own], column] += slope * (predicted[own] - predicted[others].mean())
+            effects[at[own], column] += slope * (predicted[own] - center)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from src.errors import ParameterError
-from src.models.uplift_contacts import LEAST_CHANCE, build_contacts, fit_features
+from src.models.uplift_chances import LEAST_CHANCE
+from src.models.uplift_contacts import build_contacts, fit_features
 from src.models.uplift_effects import draw_effects, estimate_effect, mean_effect
 from tests.models.uplift_worlds import COLUMNS, constant, draw_profiles, draw_world
 
