@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from src.errors import ParameterError
-from src.models.design import DEMOGRAPHICS, Design, fit_design
+from src.models.design import DEMOGRAPHICS, Design, fit_design, purchase_columns
 from src.models.uplift_chances import had_a_chance, precision_of, read_chances
 from src.models.uplift_history import CONTROL
 
@@ -15,11 +15,20 @@ __all__ = [
     "Contacts",
     "Features",
     "build_contacts",
+    "feature_columns",
     "fit_features",
 ]
 
+_CONTACTED = ("n_exposures_365",)
+"""Profile columns of earlier contacts, for a message may do less the more there were."""
+
 _CATEGORIES = (*DEMOGRAPHICS, "top_department")
 _LEAST_LEVEL = 0.01
+
+
+def feature_columns(history_days: int) -> tuple[str, ...]:
+    """Give the profile columns that effects may hang on: of purchases, and of earlier contacts."""
+    return (*purchase_columns(history_days), *_CONTACTED)
 
 
 @dataclass(frozen=True)

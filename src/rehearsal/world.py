@@ -88,7 +88,7 @@ class World(BaseModel):
     first_as_of: str = "2024-07-14"
     history_weeks: Annotated[int, Field(ge=16)] = 28
     wave_days: Annotated[int, Field(ge=7)] = 28
-    budget_share: _Share = 0.12
+    budget_share: _Share = 0.20
     orders_per_week: _Positive = 0.16
     order_value: _Positive = 45.0
     season_share: _Share = 0.15

@@ -15,7 +15,7 @@ from src.rehearsal.world import World, read_world
 
 N = 40_000
 SEED = 5
-CAMPAIGN = read_campaign("params/campaigns/rehearsal.yaml")
+CAMPAIGN = read_campaign("params/campaigns/rehearsal_two_offers.yaml")
 TEN = Action(label="x", template="t", discount_share=0.10, discount_ceiling_value=6.0)
 FIVE = Action(label="x", template="t", discount_value=5.0, minimum_basket_value=40.0)
 
