@@ -53,7 +53,7 @@ LOOP_FIELDS = ("first", "index", "last", "length")
 FILTERS = ("capitalize", "default", "escape", "first", "last", "length", "lower", "trim", "upper")
 TESTS = ("defined", "undefined")
 
-MAX_TEMPLATE_CHARS = 64_000
+MAX_TEMPLATE_CHARS = 48_000
 MAX_LEVELS = 3
 MAX_EXPRESSION_LEVELS = 16
 """Filters on filters: the compiler's time grows with the cube of their number."""
