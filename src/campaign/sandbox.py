@@ -13,6 +13,7 @@ from src.errors import TemplateError
 
 __all__ = [
     "LIST_FIELDS",
+    "MAX_NODES",
     "MAX_TEMPLATE_CHARS",
     "MERGE_FIELDS",
     "PRODUCT_FIELDS",
@@ -53,7 +54,9 @@ LOOP_FIELDS = ("first", "index", "last", "length")
 FILTERS = ("capitalize", "default", "escape", "first", "last", "length", "lower", "trim", "upper")
 TESTS = ("defined", "undefined")
 
-MAX_TEMPLATE_CHARS = 48_000
+MAX_TEMPLATE_CHARS = 64_000
+MAX_NODES = 5_000
+"""Fields, conditions, loops and what they consist of: these cost the compiler time, text does not."""
 MAX_LEVELS = 3
 MAX_EXPRESSION_LEVELS = 16
 """Filters on filters: the compiler's time grows with the cube of their number."""
@@ -147,8 +150,10 @@ def _check_file(
     if len(source) > MAX_TEMPLATE_CHARS:
         raise _refused(name, 1, f"more than {MAX_TEMPLATE_CHARS:,} characters")
     tree = environment.parse(source, name)
-    for node, depth in _walk(tree):
+    for number, (node, depth) in enumerate(_walk(tree), start=1):
         found = _fault(node) if depth <= MAX_EXPRESSION_LEVELS else "a deep expression"
+        if number > MAX_NODES:
+            found = f"more than {MAX_NODES:,} fields, conditions and loops"
         if found:
             raise _refused(name, node.lineno, found)
     _check_names(tree, name, {})

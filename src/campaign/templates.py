@@ -33,7 +33,7 @@ TEMPLATES_PATH = PROJECT_ROOT / "params" / "templates"
 
 PARTS = {"subject": "subject.txt", "html": "message.html", "text": "message.txt"}
 MAX_OUTPUT_CHARS = 102_000
-MAX_RENDER_SECONDS = 0.5
+MAX_RENDER_SECONDS = 1.0
 """Of one part; compiling the longest source takes up to another half second."""
 MAX_LIST_ITEMS = 1000
 """Of a list among the values: with the length of templates it bounds what a loop may do."""

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 __all__ = ["Estimate", "maximise"]
 
 _LOG_BOUND = 12.0
-_FLAT_REACH = 1.0
+_FLAT_REACH = 1.0  # on the log scale; without a top, what is so far out is on its way there
 _Z_95 = 1.959964
 _N_NEWTON = 3
 
@@ -86,10 +86,8 @@ def maximise(
     estimates = {
         name: Estimate(*map(float, found)) for name, found in zip(names, ends, strict=True)
     }
-    # where nothing grows any more, the search stops a little before the bound, on some processors
     is_flat = not np.isfinite(covariance).all()
-    reach = _LOG_BOUND - (_FLAT_REACH if is_flat else 1e-6)
-    at_bound = tuple(name for name, at in zip(names, best.x, strict=True) if abs(at) >= reach)
+    at_bound = _at_bound(names, best.x, is_flat)
     facts = {
         "log_likelihood": float(-best.fun * scale),
         "is_converged": not at_bound and not is_flat,
@@ -97,6 +95,15 @@ def maximise(
         "log_covariance": covariance,
     }
     return np.exp(best.x), facts | estimates
+
+
+def _at_bound(names: tuple[str, ...], at: np.ndarray, is_flat: bool) -> tuple[str, ...]:
+    """Name the parameters that ran to their bound.
+
+    Where nothing grows any more, the search stops a little before it on some processors.
+    """
+    least = _LOG_BOUND - (_FLAT_REACH if is_flat else 1e-6)
+    return tuple(name for name, one in zip(names, at, strict=True) if abs(one) >= least)
 
 
 def _information(gradient: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from bleach._vendor import html5lib
+from jinja2 import DictLoader
 import pandas as pd
 import pytest
 
@@ -15,6 +16,7 @@ from src.campaign.content import choose_products
 from src.campaign.mjml import compile_mjml
 from src.campaign.placeholders import fill, marker
 from src.campaign.products import Hosts
+from src.campaign.sandbox import compile_template, make_environment
 from src.campaign.templates import load_template, load_templates, render_part, render_payload
 from src.campaign.wording import Wording
 from src.errors import TemplateError
@@ -154,6 +156,22 @@ def test_template_that_eats_is_cut_short(tmp_path, part, source):
     assert told in ("done", "refused")
     assert seconds <= MAX_SECONDS, (told, seconds)
     assert grown <= MAX_BYTES
+
+
+def test_logic_is_bounded_by_its_amount_and_text_by_its_length():
+    def compiled(source):
+        return compile_template(
+            make_environment(DictLoader({"mail/message.html": source})), "mail/message.html"
+        )
+
+    compiled("x" * 60_000 + "{{ department }}" * 200)
+    compiled(
+        "{{ department }}" + "{% if department %}{% endif %}" * 1_600
+    )  # three nodes each at most
+    with pytest.raises(
+        TemplateError, match="more than 5,000 fields, conditions and loops at line 2"
+    ):
+        compiled("x\n" + "{% if department %}x{% endif %}" * 2_000)
 
 
 FILES = {
