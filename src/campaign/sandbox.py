@@ -56,7 +56,7 @@ TESTS = ("defined", "undefined")
 
 MAX_TEMPLATE_CHARS = 64_000
 MAX_NODES = 5_000
-"""Fields, conditions, loops and what they consist of: these cost the compiler time, text does not."""
+"""Fields, conditions, loops and their parts: these cost the compiler time, text does not."""
 MAX_LEVELS = 3
 MAX_EXPRESSION_LEVELS = 16
 """Filters on filters: the compiler's time grows with the cube of their number."""
