@@ -194,8 +194,9 @@ MODELS = (
             value("control_value", "The same expected of control, as learnt from others."),
             ACTION,
             value("uplift_value", "Effect of this action, as learnt from other customers."),
+            share("open_share", "Share of the campaign's contacts whose toss was open, as here."),
         ),
-        ("pscore > 0 AND pscore <= 1",),
+        ("pscore > 0 AND pscore <= 1", "open_share > 0 AND open_share <= 1"),
     ),
     Table(
         "uplift_kinds",

@@ -83,13 +83,17 @@ def replay_rounds(
 
 @dataclass(frozen=True)
 class _Past:
-    """Rounds in arrays: expected profit of each arm (NaN: could not be drawn), and what came."""
+    """Rounds in arrays: expected profit of each arm (NaN: could not be drawn), and what came.
+
+    `n_contacts` counts those too whose toss was as good as decided, and who are no rounds.
+    """
 
     customer: np.ndarray
     profit: np.ndarray
     drawn: np.ndarray
     pscore: np.ndarray
     reward: np.ndarray
+    n_contacts: float
 
 
 def _lay_out(rounds: pd.DataFrame, campaign: Campaign, charges: pd.Series) -> _Past:
@@ -106,6 +110,7 @@ def _lay_out(rounds: pd.DataFrame, campaign: Campaign, charges: pd.Series) -> _P
         drawn=drawn,
         pscore=first["pscore"].to_numpy(dtype=float),
         reward=gained - np.r_[0.0, cost][drawn],
+        n_contacts=float((1 / first["open_share"]).sum()),
     )
 
 
@@ -131,7 +136,9 @@ def replay_policies(
     the doubly robust value of a policy less that of nobody, round by round, times the customers
     of this campaign. Unlike a sum of estimated effects it does not flatter the policy that was
     chosen by them: every round is decided by effects learnt from other customers, and what
-    they leave over is counted. It speaks of the customers of those rounds.
+    they leave over is counted. It speaks of the customers of those campaigns. Of contacts whose
+    toss was as good as decided nothing can be learnt: mostly customers left alone, who count with
+    no gain; what a policy would do for all cannot be replayed then.
 
     Parameters
     ----------
@@ -157,11 +164,12 @@ def replay_policies(
     past = _lay_out(rounds, campaign, charges)
     n, k = past.profit.shape
     sure, one = _greedy(past.profit), np.eye(k)
-    n_customers = len(chosen.profits)
-    constants = {
-        f"{name} to all": np.tile(one[a + 1], (n, 1)) for a, name in enumerate(campaign.actions)
-    }
-    policies = constants | {"an even draw": np.full((n, k), 1 / k)}
+    n_customers, open_share = len(chosen.profits), n / past.n_contacts
+    policies = {}
+    if open_share > 1 - 1e-9:
+        policies = {
+            f"{name} to all": np.tile(one[a + 1], (n, 1)) for a, name in enumerate(campaign.actions)
+        } | {"an even draw": np.full((n, k), 1 / k)}
     if chosen.version == new.version:
         policies |= {SURE_PLAN: sure, PLAN: mix_with_floor(sure, min_pscore)}
     rows = [("nobody", 0.0, 0.0, 0.0)]
@@ -169,7 +177,8 @@ def replay_policies(
         beyond = shares > np.broadcast_to(min_pscore, k)
         if not beyond[np.isnan(past.profit)].any():  # else some never had the arm
             back = unspent if name in (SURE_PLAN, PLAN) else 0.0
-            rows.append((name, *(n_customers * (end + back) for end in _gain(past, shares))))
+            ends = (open_share * end + back for end in _gain(past, shares))
+            rows.append((name, *(n_customers * end for end in ends)))
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -7,6 +7,7 @@ from src.metrics.uplift_heterogeneity import effect_slope
 from src.models.uplift import CONSTANT_EFFECT, Uplift
 from src.models.uplift_contacts import Contacts, build_contacts
 from src.models.uplift_effects import draw_effects
+from src.models.uplift_history import CONTROL
 
 __all__ = ["build_rounds"]
 
@@ -20,6 +21,7 @@ _COLUMNS = [
     "control_value",
     "action",
     "uplift_value",
+    "open_share",
 ]
 
 
@@ -43,8 +45,9 @@ def build_rounds(uplift: Uplift, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Table `uplift_rounds`: one row per contact and action that its campaign had; empty
-        without history.
+        Table `uplift_rounds`: one row per contact and action that its campaign had, for contacts
+        whose toss was open (`src.models.uplift_chances.LEAST_CHANCE`); `open_share` says how many
+        of the campaign's they are. Empty without history.
     """
     if uplift.contacts is None:
         texts = dict.fromkeys(["campaign_id", "customer_id", "drawn_action", "action"], "str")
@@ -60,6 +63,7 @@ def build_rounds(uplift: Uplift, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
         control[at] += uplift.comparison.held_out.expected[:, 0]
         _add_differences(effects, uplift, at, fold)
     known = rows.iloc[contacts.X[:, 0].astype(int)].assign(control_value=control)
+    known["open_share"] = _open_share(known, rows, contacts.actions)
     known = known.rename(columns={"action": "drawn_action"})
     parts = [
         known.assign(action=action, uplift_value=effects[:, k])[contacts.tried[:, k]]
@@ -67,6 +71,12 @@ def build_rounds(uplift: Uplift, rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     ]
     rounds = pd.concat(parts)[_COLUMNS]
     return rounds.sort_values(["campaign_id", "customer_id", "action"], ignore_index=True)
+
+
+def _open_share(known: pd.DataFrame, rows: pd.DataFrame, actions: tuple[str, ...]) -> pd.Series:
+    """Share of the contacts of each one's campaign, drawn to one of these arms, that are known."""
+    drawn = rows.loc[rows["action"].isin((CONTROL, *actions)), "campaign_id"].value_counts()
+    return known["campaign_id"].map(known["campaign_id"].value_counts() / drawn)
 
 
 def _numbered(contacts: Contacts, rows: pd.DataFrame) -> Contacts:

@@ -19,7 +19,7 @@ CHARGES = pd.Series({"share": 0.5, "amount": 1.0})
 FLOOR = 0.05
 
 
-def rounds_of(drawn, pscore, outcome, effects, control_value=0.0) -> pd.DataFrame:
+def rounds_of(drawn, pscore, outcome, effects, control_value=0.0, open_share=1.0) -> pd.DataFrame:
     """Effects by round and action, `share` first; NaN: the campaign had no such action."""
     n = len(drawn)
     frame = pd.DataFrame(
@@ -30,6 +30,7 @@ def rounds_of(drawn, pscore, outcome, effects, control_value=0.0) -> pd.DataFram
             "pscore": pscore,
             "outcome_value": outcome,
             "control_value": control_value,
+            "open_share": open_share,
         }
     )
     long = frame.loc[np.repeat(frame.index, 2)].assign(
@@ -119,6 +120,16 @@ def test_gains_over_nobody_by_hand(campaign):
     assert table.loc["share to all", "replayed_value"] == pytest.approx(10 * (5.5 - 2.5) / 2)
     # the plan: the same for the first; nothing for the second, which nobody is given, too
     assert table.loc["the plan without exploring", "replayed_value"] == pytest.approx(10 * 5.5 / 2)
+
+
+def test_contacts_that_are_no_rounds_count_without_gain(campaign):
+    rounds = rounds_of(
+        ["share", "control"], [0.5, 0.5], [4.0, 1.0], [(2.0, 0.0), (0.0, 0.0)], open_share=0.25
+    )
+    table = replay_policies(rounds, campaign, CHARGES, FLOOR, TEN, TEN, 0.3).set_index("policy")
+    by_hand = 10 * (0.25 * 5.5 / 2 + 0.3)  # a quarter were rounds; what is given back is of all
+    assert table.loc["the plan without exploring", "replayed_value"] == pytest.approx(by_hand)
+    assert set(table.index) == {"nobody", "the plan without exploring", "this plan"}
 
 
 @pytest.mark.slow

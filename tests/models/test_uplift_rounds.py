@@ -29,6 +29,16 @@ def test_rows_keep_their_contract_and_their_round(world):
     assert first["pscore"].eq(rows["pscore"]).all()
     assert first["outcome_value"].eq(rows["outcome_value"]).all()
     assert rounds.notna().all(axis=None)
+    assert rounds["open_share"].eq(1.0).all()
+
+
+def test_it_is_told_how_many_tosses_of_a_campaign_were_open():
+    rows, _ = draw_world(1_000, 5, {"mail": constant})
+    rows = rows.assign(pscores='{"control": 0.5, "mail": 0.5}')
+    rows.loc[rows.index[:200], "pscores"] = '{"control": 0.99, "mail": 0.01}'
+    rounds = build_rounds(fit_uplift(rows, ("mail",), COLUMNS, seed=1, **QUICK), rows, seed=2)
+    assert len(rounds) == 800
+    assert rounds["open_share"].tolist() == pytest.approx([0.8] * 800)
 
 
 def test_effects_of_unseen_customers_are_near_the_truth(world):
